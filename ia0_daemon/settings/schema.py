@@ -1,0 +1,144 @@
+"""What can be configured, with type, default and range: the one table of settings.
+
+Owns the names and limits of every setting of ``ia0.toml``. Never reads a file
+or the environment (``load.py`` does) and never looks at the machine.
+
+``docs/configuration.md`` and the role's template are held against this module
+by tests, so a setting is added here first.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class Seconds(float):
+    """A duration in seconds; written as a number, or with a unit: ``"30s"``, ``"500ms"``, ``"5m"``, ``"2h"``."""
+
+
+class Bytes(int):
+    """A size in bytes; written as a number, or with a unit: ``"64KiB"``, ``"4MiB"``, ``"1GB"``."""
+
+
+class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A table of ``ia0.toml``; a key that is not declared is refused."""
+
+
+class Server(Section):
+    """The daemon's listeners. A change needs a restart."""
+
+    listen: str = "127.0.0.1:8080"
+    """Address of the API, ``host:port``. Beyond loopback at least one API key is required."""
+    health_listen: str = "127.0.0.1:8081"
+    """Address of the small listener that serves /health* and /metrics alone; empty turns it off."""
+    socket_path: str = "/run/ia0/ia0.sock"
+    """Unix socket of the ``ia0`` command; the peer must be root or the daemon's own user."""
+    threads: Annotated[int, Meta(ge=4, le=1024)] = 72
+    """Worker threads of the API listener. A streamed answer holds one until its last byte."""
+    max_in_flight: Positive = 64
+    """Most answers under way at once, below ``threads`` so that control routes find a thread; more is OVERLOADED."""
+    max_connections: Annotated[int, Meta(ge=16, le=65536)] = 1000
+    """Most open connections of the API listener."""
+    max_body_bytes: Bytes = Bytes(4 * 2**20)
+    """Largest request body; more is PAYLOAD_TOO_LARGE."""
+    shutdown_grace_s: Seconds = Seconds(30)
+    """How long answers under way may go on after SIGTERM before the daemon ends."""
+
+
+class Engine(Section):
+    """The engine that this daemon stands in front of, and how long it may be silent."""
+
+    host: str = "localhost:11434"
+    """Where the engine listens, in any form that OLLAMA_HOST takes."""
+    connect_timeout_s: Seconds = Seconds(5)
+    """How long a TCP connect to the engine may take."""
+    load_timeout_s: Seconds = Seconds(300)
+    """How long loading a model may take."""
+    first_token_timeout_s: Seconds = Seconds(60)
+    """How long the first token may take, beside what the prompt's length adds."""
+    first_token_per_1k_chars_s: Seconds = Seconds(2)
+    """What each 1,000 characters of the prompt add to ``first_token_timeout_s``."""
+    timeout_s: Seconds = Seconds(30)
+    """TIMEOUT: how long the engine may be silent between two tokens."""
+    control_timeout_s: Seconds = Seconds(5)
+    """How long a question about the engine's state (version, tags, ps) may take."""
+    keep_alive: str = "30m"
+    """How long the engine keeps a model loaded after a request, as Ollama writes it (``30m``, ``-1`` for ever)."""
+    poll_interval_s: Seconds = Seconds(5)
+    """How often the daemon asks the engine what is there and loaded."""
+
+
+class Limits(Section):
+    """What one request may ask for."""
+
+    max_tokens: Positive = 2000
+    """MAX_TOKENS: most tokens of an answer, and how many where the request does not say."""
+    max_prompt_chars: Positive = 200_000
+    """Longest prompt in characters; more is INVALID_REQUEST."""
+
+
+class Auth(Section):
+    """Who may call. Without a key the API is open, which is allowed on loopback only."""
+
+    keys: tuple[ApiKey, ...] = ()
+    """The API keys; ``ia0 keys new`` makes one."""
+
+
+class ApiKey(Section):
+    """One API key, of which only the hash is kept."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    """Who uses it; appears in the log as ``key``."""
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the key in lower-case hex."""
+
+
+class Log(Section):
+    """The JSON log on standard output."""
+
+    level: str = "INFO"
+    """LOG_LEVEL: DEBUG, INFO, WARNING or ERROR."""
+    prompts: bool = False
+    """Whether prompt and answer texts are written into the request's line."""
+
+
+class Model(Section):
+    """A model that applications may ask for."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    """Its public name, which answers bear."""
+    tag: Annotated[str, Meta(min_length=1, max_length=256)]
+    """Its name in the engine, ``name:tag``."""
+    aliases: tuple[str, ...] = ()
+    """Other names that requests may use for it."""
+    languages: tuple[Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")], ...] = ()
+    """Languages that it is preferred for (ISO 639-1)."""
+    num_ctx: Annotated[int, Meta(ge=0)] = 4096
+    """Context length in tokens that it is loaded with; 0 leaves it to the engine."""
+
+
+def _default_models() -> dict[str, Model]:
+    return {
+        "qwen2": Model(name="qwen2-7b", tag="qwen2:7b", languages=("pt",)),
+        "llama": Model(name="llama3.1-8b", tag="llama3.1:8b"),
+    }
+
+
+class Settings(Section):
+    """The whole configuration. Immutable: a reload makes a new one."""
+
+    server: Server = Server()
+    engine: Engine = Engine()
+    limits: Limits = Limits()
+    auth: Auth = Auth()
+    log: Log = Log()
+    models: dict[str, Model] = msgspec.field(default_factory=_default_models)
+    """The models by an id of the operator's. MODEL_QWEN2 names ``models.qwen2``, MODEL_LLAMA ``models.llama``."""
+    default_model: str = ""
+    """Public name of the model for requests that name none or ``auto``; empty: the first of ``models`` without languages, else the first."""
