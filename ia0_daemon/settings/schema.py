@@ -9,28 +9,35 @@ by tests, so a setting is added here first.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-Port = Annotated[int, Meta(ge=1, le=65535)]
-Positive = Annotated[int, Meta(ge=1)]
+from ia0_daemon.settings.units import Bytes, KeepAlive, Level, Seconds
+
+Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 
 
-class Seconds(float):
-    """A duration in seconds; written as a number, or with a unit: ``"30s"``, ``"500ms"``, ``"5m"``, ``"2h"``."""
+@dataclass(frozen=True)
+class Between:
+    """The range of a duration (seconds) or a size (bytes), ends included; for what Meta cannot bound."""
+
+    low: float
+    high: float
 
 
-class Bytes(int):
-    """A size in bytes; written as a number, or with a unit: ``"64KiB"``, ``"4MiB"``, ``"1GB"``."""
+@dataclass(frozen=True)
+class Secret:
+    """Marks a setting whose value no message, log or answer may show."""
 
 
 class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A table of ``ia0.toml``; a key that is not declared is refused."""
 
 
-class Server(Section):
+class Server(Section, frozen=True):
     """The daemon's listeners. A change needs a restart."""
 
     listen: str = "127.0.0.1:8080"
@@ -41,74 +48,74 @@ class Server(Section):
     """Unix socket of the ``ia0`` command; the peer must be root or the daemon's own user."""
     threads: Annotated[int, Meta(ge=4, le=1024)] = 72
     """Worker threads of the API listener. A streamed answer holds one until its last byte."""
-    max_in_flight: Positive = 64
-    """Most answers under way at once, below ``threads`` so that control routes find a thread; more is OVERLOADED."""
+    max_in_flight: Annotated[int, Meta(ge=1, le=1023)] = 64
+    """Most answers under way at once; more is OVERLOADED. Less than ``threads``: /health needs one."""
     max_connections: Annotated[int, Meta(ge=16, le=65536)] = 1000
     """Most open connections of the API listener."""
-    max_body_bytes: Bytes = Bytes(4 * 2**20)
+    max_body_bytes: Annotated[Bytes, Between(1024, 2**30)] = Bytes(4 * 2**20)
     """Largest request body; more is PAYLOAD_TOO_LARGE."""
-    shutdown_grace_s: Seconds = Seconds(30)
+    shutdown_grace_s: Annotated[Seconds, Between(0, 3600)] = Seconds(30)
     """How long answers under way may go on after SIGTERM before the daemon ends."""
 
 
-class Engine(Section):
+class Engine(Section, frozen=True):
     """The engine that this daemon stands in front of, and how long it may be silent."""
 
     host: str = "localhost:11434"
     """Where the engine listens, in any form that OLLAMA_HOST takes."""
-    connect_timeout_s: Seconds = Seconds(5)
+    connect_timeout_s: Annotated[Seconds, Between(0.05, 300)] = Seconds(5)
     """How long a TCP connect to the engine may take."""
-    load_timeout_s: Seconds = Seconds(300)
+    load_timeout_s: Annotated[Seconds, Between(1, 86400)] = Seconds(300)
     """How long loading a model may take."""
-    first_token_timeout_s: Seconds = Seconds(60)
+    first_token_timeout_s: Annotated[Seconds, Between(1, 86400)] = Seconds(60)
     """How long the first token may take, beside what the prompt's length adds."""
-    first_token_per_1k_chars_s: Seconds = Seconds(2)
+    first_token_per_1k_chars_s: Annotated[Seconds, Between(0, 3600)] = Seconds(2)
     """What each 1,000 characters of the prompt add to ``first_token_timeout_s``."""
-    timeout_s: Seconds = Seconds(30)
+    timeout_s: Annotated[Seconds, Between(0.1, 86400)] = Seconds(30)
     """TIMEOUT: how long the engine may be silent between two tokens."""
-    control_timeout_s: Seconds = Seconds(5)
+    control_timeout_s: Annotated[Seconds, Between(0.05, 300)] = Seconds(5)
     """How long a question about the engine's state (version, tags, ps) may take."""
-    keep_alive: str = "30m"
-    """How long the engine keeps a model loaded after a request, as Ollama writes it (``30m``, ``-1`` for ever)."""
-    poll_interval_s: Seconds = Seconds(5)
+    keep_alive: KeepAlive = KeepAlive("30m")
+    """How long the engine keeps a model loaded, as Ollama writes it: ``30m``, seconds, ``-1`` for ever."""
+    poll_interval_s: Annotated[Seconds, Between(0.1, 3600)] = Seconds(5)
     """How often the daemon asks the engine what is there and loaded."""
 
 
-class Limits(Section):
+class Limits(Section, frozen=True):
     """What one request may ask for."""
 
-    max_tokens: Positive = 2000
+    max_tokens: Count = 2000
     """MAX_TOKENS: most tokens of an answer, and how many where the request does not say."""
-    max_prompt_chars: Positive = 200_000
+    max_prompt_chars: Count = 200_000
     """Longest prompt in characters; more is INVALID_REQUEST."""
 
 
-class Auth(Section):
+class Auth(Section, frozen=True):
     """Who may call. Without a key the API is open, which is allowed on loopback only."""
 
-    keys: tuple[ApiKey, ...] = ()
+    keys: Annotated[tuple[ApiKey, ...], Secret()] = ()
     """The API keys; ``ia0 keys new`` makes one."""
 
 
-class ApiKey(Section):
+class ApiKey(Section, frozen=True):
     """One API key, of which only the hash is kept."""
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     """Who uses it; appears in the log as ``key``."""
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$"), Secret()]
     """SHA-256 of the key in lower-case hex."""
 
 
-class Log(Section):
+class Log(Section, frozen=True):
     """The JSON log on standard output."""
 
-    level: str = "INFO"
+    level: Level = Level("INFO")
     """LOG_LEVEL: DEBUG, INFO, WARNING or ERROR."""
     prompts: bool = False
     """Whether prompt and answer texts are written into the request's line."""
 
 
-class Model(Section):
+class Model(Section, frozen=True):
     """A model that applications may ask for."""
 
     name: Annotated[str, Meta(min_length=1, max_length=128)]
@@ -119,7 +126,7 @@ class Model(Section):
     """Other names that requests may use for it."""
     languages: tuple[Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")], ...] = ()
     """Languages that it is preferred for (ISO 639-1)."""
-    num_ctx: Annotated[int, Meta(ge=0)] = 4096
+    num_ctx: Annotated[int, Meta(ge=0, le=10_000_000)] = 4096
     """Context length in tokens that it is loaded with; 0 leaves it to the engine."""
 
 
@@ -130,7 +137,7 @@ def _default_models() -> dict[str, Model]:
     }
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """The whole configuration. Immutable: a reload makes a new one."""
 
     server: Server = Server()
@@ -139,6 +146,12 @@ class Settings(Section):
     auth: Auth = Auth()
     log: Log = Log()
     models: dict[str, Model] = msgspec.field(default_factory=_default_models)
-    """The models by an id of the operator's. MODEL_QWEN2 names ``models.qwen2``, MODEL_LLAMA ``models.llama``."""
+    """The models by an id. MODEL_QWEN2 names ``models.qwen2``, MODEL_LLAMA ``models.llama``.
+
+    A file that holds one ``[models.<id>]`` replaces the built-in ones.
+    """
     default_model: str = ""
-    """Public name of the model for requests that name none or ``auto``; empty: the first of ``models`` without languages, else the first."""
+    """Public name of the model for requests that name none or ``auto``.
+
+    Empty: the first of ``models`` without languages, else the first.
+    """

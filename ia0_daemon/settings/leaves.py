@@ -1,0 +1,158 @@
+"""One value: from the file's type or the environment's text to the schema's type.
+
+Owns the words in which a type's rule is told. Never knows the key or the place.
+
+    from_toml(hint, value) / from_text(hint, text) -> the value, or ValueError
+    rule_of(hint) -> "is not a whole number from 4 to 1024"
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, TypeGuard, get_args, get_origin
+
+import msgspec
+
+from ia0_daemon.settings.catalogue import as_list, bare
+from ia0_daemon.settings.schema import Between, Secret
+from ia0_daemon.settings.units import Bytes, KeepAlive, Level, Seconds
+
+Parsed = type[Seconds] | type[Bytes] | type[KeepAlive] | type[Level]
+_PARSED = (Seconds, Bytes, KeepAlive, Level)
+
+_WORDS = {
+    "true": True, "yes": True, "on": True, "1": True,
+    "false": False, "no": False, "off": False, "0": False,
+}  # fmt: skip
+
+# Patterns of the schema in words; one that is missing here is told as it is.
+_PATTERNS = {
+    r"^[0-9a-f]{64}$": "a SHA-256 in lower-case hex (64 digits); `ia0 keys hash` computes it from a key",
+    r"^[a-z]{2,3}$": "a language code such as pt or en",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "a name of 1 to 64 letters, digits, dots, hyphens or underscores",
+}
+
+
+def is_secret(hint: object) -> bool:
+    """Whether the value must not be shown."""
+    return any(isinstance(mark, Secret) for mark in _marks(hint))
+
+
+def from_toml(hint: object, value: object) -> object:
+    """A value of the file, whose own type counts: ``"5"`` is no number."""
+    kind = bare(hint)
+    if is_parsed(kind):
+        return _within(hint, kind.parse(value))
+    return msgspec.convert(value, hint)
+
+
+def from_text(hint: object, text: str) -> object:
+    """A value of the environment, which knows nothing but text."""
+    kind = bare(hint)
+    # An env file of a container keeps the quotes that a shell or systemd would take away.
+    plain = text.strip()
+    if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'":
+        plain = plain[1:-1]
+    if kind is bool:
+        return _word(plain)
+    if kind is int:
+        return from_toml(hint, _whole(plain))
+    if get_origin(kind) is tuple:
+        return from_toml(hint, _listed(hint, plain))
+    return from_toml(hint, plain)
+
+
+def rule_of(hint: object) -> str:
+    """What the value should have been, to stand behind it: ``is not a whole number from 1 to 9``."""
+    return f"is not {allowed(hint)}"
+
+
+def allowed(hint: object) -> str:
+    """The values that a type takes, in words."""
+    kind = bare(hint)
+    if is_parsed(kind):
+        return kind.rule + _range_text(hint, kind)
+    if kind is bool:
+        return "true or false"
+    if kind is int:
+        return _whole_text(hint)
+    if as_list(hint) is not None:
+        return "a list of tables; in the environment name:sha256, separated by commas"
+    if get_origin(kind) is tuple:
+        return f"a list, each {allowed(get_args(kind)[0])}"
+    return _text_text(hint)
+
+
+def is_parsed(kind: object) -> TypeGuard[Parsed]:
+    """Whether a type reads its own spelling."""
+    return kind in _PARSED
+
+
+def _marks(hint: object) -> tuple[object, ...]:
+    return tuple(get_args(hint)[1:]) if get_origin(hint) is Annotated else ()
+
+
+def _between(hint: object) -> Between | None:
+    return next((mark for mark in _marks(hint) if isinstance(mark, Between)), None)
+
+
+def _meta(hint: object) -> msgspec.Meta:
+    return next((mark for mark in _marks(hint) if isinstance(mark, msgspec.Meta)), msgspec.Meta())
+
+
+def _within(hint: object, value: object) -> object:
+    limits = _between(hint)
+    if limits is not None and isinstance(value, int | float) and not limits.low <= value <= limits.high:
+        raise ValueError(value)
+    return value
+
+
+def _range_text(hint: object, kind: Parsed) -> str:
+    limits = _between(hint)
+    if limits is None:
+        return ""
+    low, high = (
+        Seconds(end).text() if kind is Seconds else Bytes(end).text() for end in (limits.low, limits.high)
+    )
+    return f", from {low} to {high}"
+
+
+def _whole_text(hint: object) -> str:
+    meta = _meta(hint)
+    return "a whole number" if meta.ge is None else f"a whole number from {meta.ge} to {meta.le}"
+
+
+def _text_text(hint: object) -> str:
+    meta = _meta(hint)
+    if meta.pattern is not None:
+        return _PATTERNS.get(meta.pattern, f"a text that matches {meta.pattern}")
+    if meta.max_length is not None:
+        return f"a text of {meta.min_length} to {meta.max_length} characters"
+    return "a text"
+
+
+def _word(text: str) -> bool:
+    if text.lower() not in _WORDS:
+        raise ValueError(text)
+    return _WORDS[text.lower()]
+
+
+def _whole(text: str) -> int:
+    # Not int() alone: it takes "1_000" and Arabic digits too, and has no bound.
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text, re.ASCII):
+        raise ValueError(text)
+    return int(text)
+
+
+def _listed(hint: object, text: str) -> list[object]:
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if as_list(hint) is None:
+        return list(parts)
+    return [_key_table(part) for part in parts]
+
+
+def _key_table(text: str) -> dict[str, str]:
+    name, colon, sha256 = text.partition(":")
+    if not colon:
+        raise ValueError("no colon")
+    return {"name": name.strip(), "sha256": sha256.strip()}
