@@ -141,6 +141,7 @@ class Assembly:
         if not isinstance(raw, Mapping):
             self._refuse(key, None, "is not a table", where)
             return None
+        self.origins[key] = where
         for name in raw:
             if not MODEL_ID.fullmatch(name):
                 self._refuse(_joined(key, name), None, MODEL_ID_RULE, where)

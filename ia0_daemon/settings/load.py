@@ -62,10 +62,15 @@ def _between_settings(settings: Settings, known: list[Fault], origins: Mapping[s
     """The rules' findings, but for those about a setting whose own value is already refused."""
     findings = [finding for rule in RULES for finding in rule(settings)]
     return [
-        Fault(finding.key, finding.value, finding.rule, origins.get(finding.key, DEFAULT))
+        Fault(finding.key, finding.value, finding.rule, _origin(finding.key, origins))
         for finding in findings
         if not any(_touches(finding, fault.key) for fault in known)
     ]
+
+
+def _origin(key: str, origins: Mapping[str, str]) -> str:
+    """Where a value comes from; an entry of a list comes from where the list does."""
+    return origins.get(key) or origins.get(key.partition("[")[0], DEFAULT)
 
 
 def _touches(finding: Finding, key: str) -> bool:
