@@ -1,0 +1,158 @@
+"""Asking the engine for an answer: load the model where it is not loaded, then chat, always streamed.
+
+Owns the bodies that are sent and the three bounds. Never decides which model
+answers and never shapes what the caller gets.
+
+    EngineClient.answer(question, patience) -> load? -> Answer: pieces of text ... -> figures
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ia0_daemon.engine import failures
+from ia0_daemon.engine.messages import ChatLine, ChatRequest, Message
+from ia0_daemon.engine.wire import EngineCut, Exchange, Wire
+from ia0_daemon.errors import EngineError
+
+if TYPE_CHECKING:
+    from ia0_daemon.engine.patience import Patience
+    from ia0_daemon.engine.watch import EngineWatch
+    from ia0_daemon.settings.schema import Engine, Model
+
+CHAT = "/api/chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the engine."""
+
+    model: Model
+    messages: list[Message]
+    options: dict[str, Any] = field(default_factory=dict)
+    """Sampling options under Ollama's names; the runner's options come from the model's settings."""
+
+    def chars(self) -> int:
+        """Count the prompt's characters, which the bound of the first token grows with."""
+        return sum(len(message.content) for message in self.messages)
+
+
+class EngineClient:
+    """One engine, asked through kept connections."""
+
+    def __init__(self, wire: Wire, watch: EngineWatch, settings: Engine) -> None:
+        self._wire = wire
+        self._watch = watch
+        self._settings = settings
+        self._encoder = msgspec.json.Encoder()
+
+    def answer(self, question: Question, patience: Patience) -> Answer:
+        """Ask, and return when the engine's first token (or its error) is there.
+
+        Raises the errors of `failures`, `EngineTimeout` for each bound, and
+        `CallerGone`.
+        """
+        if not self._watch.is_loaded(question.model.tag):
+            self.load(question.model, patience)
+        self._bound_first_token(question, patience)
+        exchange = self._post(question.model, question.messages, question.options, patience)
+        return Answer(exchange, question.model.tag, patience, self._settings.timeout_s)
+
+    def load(self, model: Model, patience: Patience) -> None:
+        """Have the model loaded with the very options that its answers are asked with."""
+        patience.bound("load", self._settings.load_timeout_s, "engine.load_timeout_s")
+        exchange = self._post(model, [], {}, patience)
+        answer = Answer(exchange, model.tag, patience, self._settings.load_timeout_s)
+        try:
+            for _ in answer.texts():
+                pass
+        finally:
+            answer.close()
+        self._watch.note_loaded(model.tag)
+
+    def _bound_first_token(self, question: Question, patience: Patience) -> None:
+        extra_s = self._settings.first_token_per_1k_chars_s * question.chars() / 1000
+        setting = "engine.first_token_timeout_s"
+        patience.bound("first_token", self._settings.first_token_timeout_s + extra_s, setting)
+
+    def _post(
+        self, model: Model, messages: list[Message], options: dict[str, Any], patience: Patience
+    ) -> Exchange:
+        runner = {"num_ctx": model.num_ctx} if model.num_ctx else {}
+        keep_alive = _keep_alive(self._settings.keep_alive)
+        body = ChatRequest(
+            model=model.tag, messages=messages, options=options | runner, keep_alive=keep_alive
+        )
+        try:
+            exchange = self._wire.post(CHAT, self._encoder.encode(body), patience)
+        except EngineCut as error:
+            self._watch.forget_loaded()
+            raise EngineError(str(error)) from error
+        if exchange.status >= 400:
+            raise self._refusal(exchange, model.tag)
+        return exchange
+
+    def _refusal(self, exchange: Exchange, tag: str) -> Exception:
+        try:
+            body = exchange.body()
+        except EngineCut as error:
+            return EngineError(str(error))
+        finally:
+            exchange.close()
+        return failures.of_response(exchange.status, body, tag)
+
+
+class Answer:
+    """An answer under way. Close it: that frees the engine if it is not complete."""
+
+    def __init__(self, exchange: Exchange, tag: str, patience: Patience, silence_s: float) -> None:
+        self._exchange = exchange
+        self._tag = tag
+        self._patience = patience
+        self._silence_s = silence_s
+        self.last: ChatLine | None = None
+        """The line with the figures, once the answer is complete."""
+
+    def texts(self) -> Iterator[str]:
+        """Give the text as it comes; what came in one read comes in one piece.
+
+        Raises `EngineError` for an error line, for a connection that was cut,
+        and for an answer that ends without saying that it is done.
+        """
+        decoder = msgspec.json.Decoder(ChatLine)
+        try:
+            for lines in self._exchange.lines():
+                text = "".join(map(self._take, map(decoder.decode, lines)))
+                if text:
+                    yield text
+                if self.last is not None:
+                    return
+                self._patience.bound("between_tokens", self._silence_s, "engine.timeout_s (TIMEOUT)")
+        except EngineCut as error:
+            raise EngineError(str(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise EngineError(f"the engine's answer is not what Ollama's API says: {error}") from error
+        raise EngineError("the engine ended the answer without saying that it is done")
+
+    def close(self) -> None:
+        """Free the connection, or cut it where the answer is not complete."""
+        self._exchange.close(answered=self.last is not None)
+
+    def _take(self, line: ChatLine) -> str:
+        if line.error:
+            raise failures.of_text(line.error, self._exchange.status, self._tag)
+        if line.done:
+            self.last = line
+        return line.message.content if line.message else ""
+
+
+def _keep_alive(text: str) -> str | int | float:
+    """Write `keep_alive` as the engine takes it: a number of seconds as a number, a duration as it is."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

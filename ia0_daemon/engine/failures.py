@@ -1,0 +1,77 @@
+"""What an error of the engine means to a caller.
+
+Owns the one translation from Ollama's statuses and texts [ollama.md, "Errors"]
+to our tree of errors. Pure: no request is made here.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from ia0_daemon.engine.messages import Failure
+from ia0_daemon.errors import (
+    ContextLengthExceeded,
+    EngineError,
+    ModelUnavailable,
+    Overloaded,
+    ServiceError,
+)
+
+# llama-server's own words, which Ollama passes through where `truncate` is false.
+_TOO_LONG = re.compile(
+    r"exceed_context_size_error|exceeds the available context size|prompt is longer than the context length"
+)
+_PROMPT_TOKENS = re.compile(r'"n_prompt_tokens":\s*(\d+)|request \((\d+) tokens\)')
+_CONTEXT_TOKENS = re.compile(r'"n_ctx":\s*(\d+)|context size \((\d+) tokens\)')
+_CANNOT_LOAD = (
+    "llama-server process has terminated",
+    "timed out waiting for llama-server to start",
+    "unable to load full model on GPU",
+    "model requires more system memory",
+)
+# A full queue of the engine empties at the pace of its answers; callers are asked to come back after this.
+_RETRY_AFTER_S = 2
+
+
+def of_response(status: int, body: bytes, tag: str) -> ServiceError:
+    """Translate an answer with a status of 400 or more."""
+    try:
+        text = msgspec.json.decode(body, type=Failure).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        text = ""
+    return of_text(text or f"status {status} without a text", status, tag)
+
+
+def of_text(text: str, status: int, tag: str) -> ServiceError:
+    """Translate an error's text, from a body or from a line of a stream (status 200)."""
+    if _TOO_LONG.search(text):
+        return _too_long(text)
+    if status == 404:
+        return ModelUnavailable(
+            f"the engine has no model {tag!r}; bring it there or change its tag in models",
+            tag=tag,
+            engine_error=text,
+        )
+    if status == 503:
+        return Overloaded("the engine's queue is full", retry_after_s=_RETRY_AFTER_S, engine_error=text)
+    if any(sign in text for sign in _CANNOT_LOAD):
+        return ModelUnavailable(f"the engine could not load {tag!r}: {text}", tag=tag, engine_error=text)
+    return EngineError(f"the engine failed: {text}", engine_error=text, engine_status=status)
+
+
+def _too_long(text: str) -> ContextLengthExceeded:
+    prompt, context = _number(_PROMPT_TOKENS, text), _number(_CONTEXT_TOKENS, text)
+    if prompt is None or context is None:
+        return ContextLengthExceeded("the prompt is longer than the model's context; nothing was cut")
+    return ContextLengthExceeded(
+        f"the prompt has {prompt} tokens, and the model's context holds {context}; nothing was cut",
+        prompt_tokens=prompt,
+        context_tokens=context,
+    )
+
+
+def _number(pattern: re.Pattern[str], text: str) -> int | None:
+    found = pattern.search(text)
+    return int(next(group for group in found.groups() if group)) if found else None

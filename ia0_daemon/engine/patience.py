@@ -1,0 +1,83 @@
+"""How long one request waits for the engine, and what ends the wait.
+
+Owns the bounds, the question whether the caller is still there, and the time
+spent waiting. Never reads or writes a byte itself.
+
+    bound("first_token", 60) -> wait_readable(sock) ... -> EngineTimeout | CallerGone
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ia0_daemon.errors import CallerGone, EngineTimeout
+
+if TYPE_CHECKING:
+    import socket
+
+# How often a waiting request looks whether its caller is still there, in seconds.
+# A caller who hangs up frees the engine within this time.
+LOOK_INTERVAL_S = 0.2
+
+
+class Patience:
+    """The waits of one request, one bound after the other."""
+
+    __slots__ = ("_bound", "_deadline", "_gone", "_seconds", "_setting", "waited_s")
+
+    def __init__(self, caller_gone: Callable[[], bool]) -> None:
+        self._gone = caller_gone
+        self._bound = self._setting = ""
+        self._seconds = self._deadline = 0.0
+        self.waited_s = 0.0
+        """Seconds spent waiting for the engine so far."""
+
+    def bound(self, name: str, seconds: float, setting: str) -> None:
+        """Begin a bound: from now, silence longer than `seconds` is an error that names `setting`."""
+        self._bound, self._seconds, self._setting = name, seconds, setting
+        self._deadline = time.monotonic() + seconds
+
+    def renew(self) -> None:
+        """Begin the present bound anew, because the engine was heard."""
+        self._deadline = time.monotonic() + self._seconds
+
+    def wait_readable(self, sock: socket.socket) -> None:
+        """Return once there is something to read.
+
+        Raises `EngineTimeout` when the bound has passed, and `CallerGone` when
+        the caller hung up meanwhile.
+        """
+        began = time.monotonic()
+        poller = select.poll()
+        poller.register(sock, select.POLLIN)
+        try:
+            while not poller.poll(self._next_look_ms()):
+                self._check()
+        finally:
+            self.waited_s += time.monotonic() - began
+
+    def _next_look_ms(self) -> float:
+        left_s = self._deadline - time.monotonic()
+        return max(1.0, min(left_s, LOOK_INTERVAL_S) * 1000)
+
+    def _check(self) -> None:
+        if self._gone():
+            raise CallerGone("the caller hung up before the answer was complete")
+        if time.monotonic() >= self._deadline:
+            raise EngineTimeout(
+                f"the engine was silent for {self._seconds:g} s while {WAITING_FOR[self._bound]}; "
+                f"{self._setting} allows no more",
+                bound=self._bound,
+                limit_s=self._seconds,
+                setting=self._setting,
+            )
+
+
+WAITING_FOR = {
+    "load": "loading the model",
+    "first_token": "working on the first token",
+    "between_tokens": "writing the answer",
+}

@@ -1,0 +1,1 @@
+"""The door through which applications ask for text. `generate.py` has a request's way, top to bottom."""

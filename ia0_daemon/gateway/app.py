@@ -1,0 +1,153 @@
+"""The Flask application: routes, the slip of every request, and the one place where errors are rendered.
+
+Owns what happens around every route: request id, authentication, the error's
+shape, the log line. Never holds a rule of its own.
+
+    before: begin a Call, authenticate -> route -> errors rendered -> after the last byte: free, record
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
+
+from ia0_daemon.errors import (
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    ServiceError,
+    UnsupportedMediaType,
+)
+from ia0_daemon.gateway import health
+from ia0_daemon.gateway.authenticate import authenticate
+from ia0_daemon.gateway.call import UNMATCHED, Call
+from ia0_daemon.gateway.generate import generate
+from ia0_daemon.gateway.models import listing
+from ia0_daemon.gateway.record import record
+from ia0_daemon.gateway.respond import encode
+
+if TYPE_CHECKING:
+    from ia0_daemon.gateway.service import Service
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = "X-Request-ID"
+_REQUEST_ID_RULE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+# Health says nothing that needs a key, and whoever probes it rarely has one.
+OPEN_ROUTES = frozenset({"/health", "/health/live", "/health/ready"})
+_OF_STATUS: dict[int, type[ServiceError]] = {
+    404: NotFound,
+    413: PayloadTooLarge,
+    415: UnsupportedMediaType,
+}
+
+
+def api(service: Service) -> Flask:
+    """Make the application of the main listener: every route."""
+    app = _application(service, "ia0-api", with_keys=True)
+    app.register_blueprint(health.blueprint(service))
+
+    @app.post("/llm/generate")
+    def llm_generate() -> Response:
+        return generate(service, g.live, g.call, request)
+
+    @app.get("/models")
+    def models() -> Response:
+        return Response(encode(listing(g.live)), mimetype="application/json")
+
+    return app
+
+
+def probes(service: Service) -> Flask:
+    """Make the application of the small listener: health and metrics alone, without keys."""
+    app = _application(service, "ia0-health", with_keys=False)
+    app.register_blueprint(health.blueprint(service))
+    return app
+
+
+def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
+    app = Flask(name, static_folder=None)
+    app.register_error_handler(ServiceError, _render)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _of_defect)
+
+    @app.before_request
+    def begin() -> None:
+        g.live = service.live
+        g.call = _call()
+        if with_keys and g.call.route not in OPEN_ROUTES:
+            g.call.key = authenticate(request.headers, g.live.keys)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        call: Call = g.call
+        response.headers[REQUEST_ID] = call.request_id
+        response.call_on_close(lambda: _end(call, service))
+        return response
+
+    return app
+
+
+def _call() -> Call:
+    route = request.url_rule.rule if request.url_rule else UNMATCHED
+    call = Call(
+        request_id=uuid.uuid4().hex,
+        method=request.method,
+        path=request.path[:256],
+        route=route,
+        remote=request.remote_addr or "",
+        caller_gone=request.environ.get("waitress.client_disconnected", bool),
+    )
+    g.call = call  # before the check: its refusal is logged like any other
+    given = request.headers.get(REQUEST_ID)
+    if given is not None:
+        _check_request_id(given)
+        call.request_id = given
+    return call
+
+
+def _check_request_id(given: str) -> None:
+    if not _REQUEST_ID_RULE.fullmatch(given):
+        raise InvalidRequest(
+            f"{REQUEST_ID}: 1 to 128 of the characters A-Z a-z 0-9 . _ : / + = @ - are taken",
+            field=REQUEST_ID,
+            value=given[:200],
+        )
+
+
+def _end(call: Call, service: Service) -> None:
+    call.resources.close()
+    record(call, service.metrics)
+
+
+def _render(error: ServiceError) -> Response:
+    g.call.note_failure(error)
+    body = {**error.body(), "request_id": g.call.request_id}
+    return Response(encode(body), error.status, error.headers(), mimetype="application/json")
+
+
+def _of_http(error: HTTPException) -> Response:
+    """Say in our words what Flask refuses."""
+    if isinstance(error, WrongMethod):
+        allowed = sorted(error.valid_methods or ())
+        return _render(
+            MethodNotAllowed(f"{request.path[:200]} does not take {request.method}", allowed=allowed)
+        )
+    if error.code == 404:
+        return _render(NotFound(f"there is nothing at {request.path[:200]}"))
+    kind = _OF_STATUS.get(error.code or 0, InvalidRequest)
+    return _render(kind(error.description or error.name))
+
+
+def _of_defect(error: Exception) -> Response:
+    """The edge: a defect of the daemon is logged once, with its traceback, and told without it."""
+    log.error("a request failed", exc_info=error, extra={"request_id": g.call.request_id})
+    return _render(InternalError())

@@ -1,0 +1,85 @@
+"""What one request has been through: the slip that travels with it from the first byte to the log line.
+
+Owns the request's identity, its times and its outcome, and what must be freed
+when it ends. Never decides anything.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ia0_daemon.engine.patience import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ia0_daemon.engine.messages import ChatLine
+    from ia0_daemon.errors import ServiceError
+
+OK = "OK"
+# The route's label where no route matched, so that scanners cannot grow the metrics.
+UNMATCHED = "unmatched"
+
+
+@dataclass(slots=True)
+class Call:
+    """One request of a caller. Times are monotonic seconds."""
+
+    request_id: str
+    method: str
+    path: str
+    route: str
+    remote: str
+    caller_gone: Callable[[], bool]
+    began: float = field(default_factory=time.monotonic)
+    resources: ExitStack = field(default_factory=ExitStack)
+    """What is freed when the request ends, however it ends."""
+    key: str = ""
+    model: str = ""
+    requested_model: str = ""
+    stream: bool = False
+    status: int = 200
+    code: str = OK
+    error: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    finish_reason: str = ""
+    first_token_at: float | None = None
+    generation_s: float = 0.0
+    """Seconds that the engine says it wrote tokens for."""
+    writing_s: float = 0.0
+    """Seconds that a stream waited for its caller to take what was written."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Prompt and answer, where the operator wants them in the log."""
+    patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.patience = Patience(self.caller_gone)
+
+    def note_first_token(self) -> None:
+        """Take the time of the first token."""
+        if self.first_token_at is None:
+            self.first_token_at = time.monotonic()
+
+    def note_figures(self, last: ChatLine) -> None:
+        """Take the engine's figures of a complete answer."""
+        self.note_first_token()
+        self.prompt_tokens = last.prompt_eval_count
+        self.completion_tokens = last.eval_count
+        self.finish_reason = last.done_reason or "stop"
+        self.generation_s = last.eval_duration / 1e9
+
+    def note_failure(self, error: ServiceError) -> None:
+        """Take the error that ends the request."""
+        self.status, self.code, self.error = error.status, error.code, error.message
+
+    def elapsed_s(self) -> float:
+        """Give the seconds since the request came."""
+        return time.monotonic() - self.began
+
+    def first_token_s(self) -> float | None:
+        """Give the seconds from the request to its first token."""
+        return None if self.first_token_at is None else self.first_token_at - self.began

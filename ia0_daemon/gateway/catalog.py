@@ -1,0 +1,43 @@
+"""Which model a request gets: the names that may be asked for, and what they stand for.
+
+Owns the public names. Pure; a reload makes a new catalog.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ia0_daemon.errors import ModelNotFound
+
+if TYPE_CHECKING:
+    from ia0_daemon.settings.schema import Model, Settings
+
+AUTO = "auto"
+
+
+class Catalog:
+    """The configured models by every name that they go by."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.models: tuple[Model, ...] = tuple(settings.models.values())
+        self._by_name = {name: model for model in self.models for name in (model.name, *model.aliases)}
+        self.default = self._by_name.get(settings.default_model) or self._general()
+
+    def choose(self, name: str | None) -> Model:
+        """Give the model of this name; none or `auto` is the default. Raises `ModelNotFound`."""
+        if name is None or name == AUTO:
+            return self.default
+        model = self._by_name.get(name)
+        if model is None:
+            known = sorted(self._by_name)
+            raise ModelNotFound(
+                f"model: there is no {name[:128]!r}; known: {', '.join(known)}, {AUTO}",
+                field="model",
+                value=name[:128],
+                known=known,
+            )
+        return model
+
+    def _general(self) -> Model:
+        """Without a word of the operator's: the first model that is for no language in particular."""
+        return next((model for model in self.models if not model.languages), self.models[0])

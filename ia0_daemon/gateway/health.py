@@ -1,0 +1,122 @@
+"""How the daemon is: alive, ready, and what it knows of engine, models and memory.
+
+Owns the health routes and `/metrics`, which the main listener and the small
+one share. Never waits for the engine: it tells what `EngineWatch` last saw.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from ia0_daemon import __version__
+from ia0_daemon.clock import timestamp
+from ia0_daemon.gateway.respond import encode
+
+if TYPE_CHECKING:
+    from ia0_daemon.gateway.service import Live, Service
+
+# A picture of the engine older than this many polling intervals means that the polling itself is stuck.
+STALE_AFTER_POLLS = 4
+
+
+def blueprint(service: Service) -> Blueprint:
+    """Make the health routes and `/metrics` for one service."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/health/live")
+    def live() -> Response:
+        return _json({"status": "alive", "timestamp": timestamp()})
+
+    @routes.get("/health/ready")
+    def ready() -> Response:
+        reasons = not_ready_because(service)
+        state = {"status": "not ready" if reasons else "ready", "reasons": reasons, "timestamp": timestamp()}
+        return _json(state, 503 if reasons else 200)
+
+    @routes.get("/health")
+    def health() -> Response:
+        reasons = not_ready_because(service)
+        return _json(_health(service, reasons), 503 if reasons else 200)
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(service.metrics.render(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return routes
+
+
+def not_ready_because(service: Service) -> list[str]:
+    """Give the reasons why requests would fail now; none means ready."""
+    live = service.live
+    state = live.watch.state
+    if service.stopping:
+        return ["the daemon is stopping"]
+    if not state.reachable:
+        return [f"the engine does not answer: {state.error}"]
+    age_s = time.monotonic() - state.checked_at
+    if age_s > STALE_AFTER_POLLS * (
+        live.settings.engine.poll_interval_s + live.settings.engine.control_timeout_s
+    ):
+        return [f"the engine was last asked {age_s:.0f} s ago"]
+    if not any(live.watch.is_present(model.tag) for model in live.catalog.models):
+        tags = ", ".join(model.tag for model in live.catalog.models)
+        return [f"the engine has none of the configured models: {tags}"]
+    return []
+
+
+def model_state(live: Live, tag: str) -> str:
+    """Say what the engine has of a model: loaded, available, missing; unknown while it does not answer."""
+    if not live.watch.state.reachable:
+        return "unknown"
+    if not live.watch.is_present(tag):
+        return "missing"
+    return "loaded" if live.watch.is_loaded(tag) else "available"
+
+
+def _health(service: Service, reasons: list[str]) -> dict[str, Any]:
+    live = service.live
+    models = [
+        {"name": model.name, "tag": model.tag, "state": model_state(live, model.tag)}
+        for model in live.catalog.models
+    ]
+    complete = all(model["state"] in ("loaded", "available") for model in models)
+    return {
+        "status": "unavailable" if reasons else "ok" if complete else "degraded",
+        "reasons": reasons,
+        "version": __version__,
+        "uptime_s": round(time.monotonic() - service.started, 1),
+        "in_flight": service.admission.in_flight,
+        "engine": _engine(live),
+        "models": models,
+        "memory": _memory(),
+        "timestamp": timestamp(),
+    }
+
+
+def _engine(live: Live) -> dict[str, Any]:
+    state = live.watch.state
+    return {
+        "host": live.settings.engine.host,
+        "reachable": state.reachable,
+        "version": state.version,
+        "error": state.error,
+        "checked_s_ago": round(time.monotonic() - state.checked_at, 1),
+    }
+
+
+def _memory() -> dict[str, int]:
+    host = psutil.virtual_memory()
+    return {
+        "daemon_rss_bytes": psutil.Process().memory_info().rss,
+        "host_total_bytes": host.total,
+        "host_available_bytes": host.available,
+    }
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    return Response(encode(body), status, mimetype="application/json", headers={"Cache-Control": "no-store"})

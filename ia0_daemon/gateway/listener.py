@@ -1,0 +1,113 @@
+"""A waitress server on one socket, with refusals of its own in the API's shape.
+
+Owns what waitress decides before any application is asked: broken request
+lines, oversized headers and bodies. Never routes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import ErrorTask
+
+from ia0_daemon.errors import InternalError, InvalidRequest, PayloadTooLarge, ServiceError
+from ia0_daemon.gateway.respond import encode
+
+if TYPE_CHECKING:
+    import socket
+
+    from flask import Flask
+
+log = logging.getLogger(__name__)
+
+_OF_STATUS: dict[int, type[ServiceError]] = {413: PayloadTooLarge}
+
+
+class Listener:
+    """Serves an application on a bound socket, in a thread of its own."""
+
+    def __init__(
+        self, app: Flask, sock: socket.socket, *, threads: int, connections: int, body_bytes: int
+    ) -> None:
+        server: Any = create_server(
+            app,
+            sockets=[sock],
+            threads=threads,
+            connection_limit=connections,
+            max_request_body_size=body_bytes,
+            # Without it small chunks of a stream wait until 18,000 bytes are there.
+            send_bytes=1,
+            # Without it a caller who hangs up is noticed only at the next write.
+            channel_request_lookahead=1,
+            # select() knows no descriptor above 1,023.
+            asyncore_use_poll=True,
+            # How often idle connections are looked over, and how long one may idle, in seconds.
+            cleanup_interval=10,
+            channel_timeout=120,
+            ident="ia0",
+            expose_tracebacks=False,
+            clear_untrusted_proxy_headers=True,
+        )
+        server.channel_class = _Channel
+        self._server = server
+        self._thread = threading.Thread(target=self._server.run, name=f"{app.name}-listener", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._server.effective_port)
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._thread.start()
+
+    def stop_accepting(self) -> None:
+        """Take no new connections; those that are open go on."""
+        self._server.accepting = False
+        self._server.pull_trigger()
+
+    def stop(self) -> None:
+        """End the worker threads and close the socket. Call it when nothing is under way any more."""
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
+        self._server.close()
+
+
+class _JsonErrorTask(ErrorTask):
+    """What waitress refuses, in the one shape of errors."""
+
+    def execute(self) -> None:
+        """Write the refusal and close the connection: the rest of the request cannot be read."""
+        error = self._error()
+        body = encode(error.body())
+        self.status = f"{error.status} {error.code}"
+        self.response_headers = [("Content-Type", "application/json"), *error.headers().items()]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        log.info("refused", extra={"event": "refused", "status": error.status, "error": error.message})
+        self.write(body)
+
+    def _error(self) -> ServiceError:
+        request: Any = self.request  # its parser sets `error`; the type stubs do not say so
+        refusal = request.error
+        if refusal.code >= 500 and refusal.code != 501:
+            return InternalError()
+        if refusal.code == 413:
+            limit = self.channel.server.adj.max_request_body_size
+            return PayloadTooLarge(
+                f"the body is larger than server.max_body_bytes allows, which is {limit} bytes",
+                limit=limit,
+                setting="server.max_body_bytes",
+            )
+        return InvalidRequest(
+            f"this is no HTTP request that can be read: {refusal.body}", reason=refusal.reason
+        )
+
+
+class _Channel(HTTPChannel):
+    """A connection whose refusals are JSON."""
+
+    error_task_class = _JsonErrorTask

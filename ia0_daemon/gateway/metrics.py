@@ -1,0 +1,136 @@
+"""What Prometheus reads: requests, times, tokens, and the state of the engine.
+
+Owns the names, help texts, labels and buckets. Never decides what is counted
+when: `record.py` does that for requests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.registry import Collector
+
+from ia0_daemon import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from prometheus_client import Metric
+
+    from ia0_daemon.gateway.service import Service
+
+# Whole answers take from milliseconds (an error) to minutes (2,000 tokens on a busy host).
+LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
+FIRST_TOKEN_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
+# The daemon's own part of a request: a millisecond is the aim, 50 is trouble.
+DAEMON_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+TOKENS_PER_S = (1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300)
+
+
+class Metrics:
+    """The daemon's metrics, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "ia0_requests",
+            "Requests answered, by route, model and code.",
+            ("route", "model", "code"),
+            registry=self.registry,
+        )
+        self.latency = Histogram(
+            "ia0_request_duration_seconds",
+            "From the request's first byte to the answer's last.",
+            ("route", "model"),
+            buckets=LATENCY_S,
+            registry=self.registry,
+        )
+        self.first_token = Histogram(
+            "ia0_time_to_first_token_seconds",
+            "From the request to its first token, loading included.",
+            ("model",),
+            buckets=FIRST_TOKEN_S,
+            registry=self.registry,
+        )
+        self.tokens_per_s = Histogram(
+            "ia0_tokens_per_second",
+            "Pace of an answer's tokens as the engine measures it.",
+            ("model",),
+            buckets=TOKENS_PER_S,
+            registry=self.registry,
+        )
+        self.daemon = Histogram(
+            "ia0_daemon_seconds",
+            "The daemon's own part of a request: neither the engine's nor the caller's.",
+            ("route",),
+            buckets=DAEMON_S,
+            registry=self.registry,
+        )
+        self.tokens = Counter(
+            "ia0_tokens",
+            "Tokens by model and kind (prompt, completion).",
+            ("model", "kind"),
+            registry=self.registry,
+        )
+        self.reloads = Counter(
+            "ia0_config_reloads",
+            "Reloads of the configuration, by result (applied, refused).",
+            ("result",),
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+    def watch(self, service: Service) -> None:
+        """Read the gauges from the service whenever Prometheus asks."""
+        self.registry.register(_State(service))
+
+    def render(self) -> bytes:
+        """Give all metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class _State(Collector):
+    """Gauges that are looked up when they are asked for."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing beforehand; the names are this module's own and unique."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Look the gauges up."""
+        live = self._service.live
+        state = live.watch.state
+        info = InfoMetricFamily("ia0_build", "The daemon's version.")
+        info.add_metric((), {"version": __version__})
+        yield info
+        yield _gauge("ia0_in_flight", "Answers under way.", self._service.admission.in_flight)
+        yield _gauge("ia0_engine_up", "1 if the engine answered when it was last asked.", state.reachable)
+        names = [(model.name, model.tag) for model in live.catalog.models]
+        yield _by_model("ia0_model_present", "1 if the engine has the model.", names, live.watch.is_present)
+        yield _by_model(
+            "ia0_model_loaded", "1 if the engine has the model loaded.", names, live.watch.is_loaded
+        )
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=float(value))
+
+
+def _by_model(name: str, text: str, names: list[tuple[str, str]], ask: Callable[[str], bool]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=("model",))
+    for public, tag in names:
+        family.add_metric((public,), float(ask(tag)))
+    return family

@@ -1,0 +1,76 @@
+"""What remains of a request: one JSON log line, and the metrics.
+
+Owns the fields of the line. Called once, when the last byte is out.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from ia0_daemon.gateway.call import OK
+
+if TYPE_CHECKING:
+    from ia0_daemon.gateway.call import Call
+    from ia0_daemon.gateway.metrics import Metrics
+
+log = logging.getLogger("ia0.request")
+
+# Asked every few seconds by machines: their lines are for DEBUG.
+QUIET_ROUTES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+
+
+def record(call: Call, metrics: Metrics) -> None:
+    """Write the line and count the request."""
+    elapsed_s = call.elapsed_s()
+    daemon_s = max(0.0, elapsed_s - call.patience.waited_s - call.writing_s)
+    _count(call, metrics, elapsed_s, daemon_s)
+    level = logging.DEBUG if call.route in QUIET_ROUTES and call.code == OK else logging.INFO
+    if log.isEnabledFor(level):
+        log.log(level, "request", extra=_fields(call, elapsed_s, daemon_s))
+
+
+def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> None:
+    metrics.requests.labels(call.route, call.model, call.code).inc()
+    metrics.latency.labels(call.route, call.model).observe(elapsed_s)
+    metrics.daemon.labels(call.route).observe(daemon_s)
+    first_s = call.first_token_s()
+    if first_s is not None:
+        metrics.first_token.labels(call.model).observe(first_s)
+    if call.completion_tokens:
+        metrics.tokens.labels(call.model, "prompt").inc(call.prompt_tokens)
+        metrics.tokens.labels(call.model, "completion").inc(call.completion_tokens)
+        if call.generation_s > 0:
+            metrics.tokens_per_s.labels(call.model).observe(call.completion_tokens / call.generation_s)
+
+
+def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:
+    first_s = call.first_token_s()
+    fields = {
+        "event": "request",
+        "request_id": call.request_id,
+        "remote": call.remote,
+        "method": call.method,
+        "path": call.path,
+        "route": call.route,
+        "status": call.status,
+        "code": call.code,
+        "error": call.error,
+        "key": call.key,
+        "model": call.model,
+        "requested_model": call.requested_model,
+        "stream": call.stream,
+        "prompt_tokens": call.prompt_tokens,
+        "completion_tokens": call.completion_tokens,
+        "finish_reason": call.finish_reason,
+        "ttft_ms": _ms(first_s) if first_s is not None else "",
+        "latency_ms": _ms(elapsed_s),
+        "engine_ms": _ms(call.patience.waited_s),
+        "daemon_ms": _ms(daemon_s),
+        **call.texts,
+    }
+    return {name: value for name, value in fields.items() if value not in ("", False)}
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)

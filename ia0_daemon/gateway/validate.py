@@ -1,0 +1,132 @@
+"""What a request to `/llm/generate` may say: types, ranges, and nothing that is not known.
+
+Owns the rules of the body. Pure: bytes in, a request out, or an error that
+names the field, its value and the rule.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from ia0_daemon.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from ia0_daemon.settings.schema import Limits
+
+# How much of a wrong value an error repeats, in characters.
+_SHOWN_CHARS = 200
+
+Stop = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How to sample; what is left out is the model's own default. `null` is the same as left out."""
+
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Meta(ge=0, le=1000)] | None = None
+    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
+    stop: Stop | Annotated[list[Stop], Meta(max_length=16)] | None = None
+    repeat_penalty: Annotated[float, Meta(ge=0, le=2)] | None = None
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+
+    def options(self, limits: Limits) -> dict[str, Any]:
+        """Give the parameters under the engine's names; no `max_tokens` means the most that is allowed."""
+        said: dict[str, Any] = {
+            name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None
+        }
+        said["num_predict"] = said.pop("max_tokens", limits.max_tokens)
+        if isinstance(self.stop, str):
+            said["stop"] = [self.stop]
+        return said
+
+
+class GenerateRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The body of `POST /llm/generate`."""
+
+    prompt: str
+    model: str | None = None
+    """A public name or an alias; none, or `auto`, leaves the choice to the daemon."""
+    system: str | None = None
+    params: Params | None = None
+    stream: bool = False
+
+
+_decoder = msgspec.json.Decoder(GenerateRequest)
+
+
+def generate_request(body: bytes, limits: Limits) -> GenerateRequest:
+    """Read and check one body. Raises `InvalidRequest`."""
+    request = _decode(body)
+    _check_prompt(request, limits)
+    _check_max_tokens(request, limits)
+    return request
+
+
+def _decode(body: bytes) -> GenerateRequest:
+    if not body:
+        raise InvalidRequest("the request has no body; a JSON object with a 'prompt' is expected")
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _broken_rule(str(error), body) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(f"the body is not JSON in UTF-8: {error}") from error
+
+
+def _check_prompt(request: GenerateRequest, limits: Limits) -> None:
+    if not request.prompt.strip():
+        raise InvalidRequest("prompt: it is empty or blank", field="prompt", value=_shown(request.prompt))
+    chars = len(request.prompt) + len(request.system or "")
+    if chars > limits.max_prompt_chars:
+        raise InvalidRequest(
+            f"prompt: {chars} characters, system text included; limits.max_prompt_chars allows "
+            f"{limits.max_prompt_chars}",
+            field="prompt",
+            value=chars,
+            limit=limits.max_prompt_chars,
+            setting="limits.max_prompt_chars",
+        )
+
+
+def _check_max_tokens(request: GenerateRequest, limits: Limits) -> None:
+    wanted = request.params.max_tokens if request.params else None
+    if wanted is not None and wanted > limits.max_tokens:
+        raise InvalidRequest(
+            f"params.max_tokens: {wanted} is more than limits.max_tokens (MAX_TOKENS) allows, "
+            f"which is {limits.max_tokens}",
+            field="params.max_tokens",
+            value=wanted,
+            limit=limits.max_tokens,
+            setting="limits.max_tokens",
+        )
+
+
+def _broken_rule(message: str, body: bytes) -> InvalidRequest:
+    """Turn msgspec's sentence into ours: field, value, rule."""
+    rule, _, path = message.rstrip("`").partition(" - at `$")
+    field = path.removeprefix(".")
+    rule = rule.replace("`", "")
+    if not field:
+        return InvalidRequest(f"the body breaks a rule: {rule}", rule=rule)
+    value = _value_at(body, field)
+    return InvalidRequest(f"{field}: {rule}; it is {value}", field=field, value=value, rule=rule)
+
+
+def _value_at(body: bytes, field: str) -> str:
+    found = msgspec.json.decode(body)
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", field.replace("[...]", "")):
+        found = found[int(index)] if index else found.get(name)
+    return _shown(found)
+
+
+def _shown(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
