@@ -51,8 +51,14 @@ class Setting:
     @property
     def variables(self) -> tuple[str, ...]:
         """Its environment names, the users' own first."""
-        own = tuple(name for name, path in USER_NAMES.items() if path == self.path)
+        own = tuple(name for name, path in USER_NAMES.items() if _matches(self.path, path))
         return (*own, variable(self.path))
+
+
+def _matches(pattern: Path, path: Path) -> bool:
+    return len(pattern) == len(path) and all(
+        here in (ANY_ID, there) for here, there in zip(pattern, path, strict=True)
+    )
 
 
 def variable(path: Path) -> str:

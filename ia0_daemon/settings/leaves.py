@@ -14,7 +14,7 @@ from typing import Annotated, TypeGuard, get_args, get_origin
 import msgspec
 
 from ia0_daemon.settings.catalogue import as_list, bare
-from ia0_daemon.settings.schema import Between, Secret
+from ia0_daemon.settings.schema import Between, Secret, Spelled
 from ia0_daemon.settings.units import Bytes, KeepAlive, Level, Seconds
 
 Parsed = type[Seconds] | type[Bytes] | type[KeepAlive] | type[Level]
@@ -123,12 +123,11 @@ def _whole_text(hint: object) -> str:
 
 
 def _text_text(hint: object) -> str:
-    meta = _meta(hint)
-    if meta.pattern is not None:
-        return _PATTERNS.get(meta.pattern, f"a text that matches {meta.pattern}")
-    if meta.max_length is not None:
-        return f"a text of {meta.min_length} to {meta.max_length} characters"
-    return "a text"
+    spelled = next((mark.text for mark in _marks(hint) if isinstance(mark, Spelled)), None)
+    pattern = _meta(hint).pattern
+    if pattern is not None:
+        return _PATTERNS.get(pattern, f"a text that matches {pattern}")
+    return spelled or "a text"
 
 
 def _word(text: str) -> bool:

@@ -22,6 +22,8 @@ from ia0_daemon.settings.schema import Settings
 # Where a value is said to come from when there is no file at all.
 NO_FILE = "environment"
 
+_SOCKET_KEY = "server.socket_path"
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -41,6 +43,16 @@ class Source:
     def load(self) -> Settings:
         """The settings; ConfigError with every fault otherwise."""
         return self.read().settings
+
+    def socket_path(self) -> tuple[str, str]:
+        """The daemon's control socket and where it is set; faults of other settings do not matter to it."""
+        tables = toml_file.read(self.path) if self.path is not None else {}
+        assembly = Assembly(str(self.path) if self.path is not None else NO_FILE)
+        settings = assembly.settings(overlay(tables, environment.read(self.environ)))
+        faults = [fault for fault in assembly.faults if _within(_SOCKET_KEY, fault.key)]
+        if faults:
+            raise ConfigError(faults)
+        return settings.server.socket_path, _origin(_SOCKET_KEY, assembly.origins)
 
     def read(self) -> Loaded:
         """The settings and their origins; ConfigError with every fault otherwise."""

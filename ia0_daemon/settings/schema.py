@@ -33,6 +33,17 @@ class Secret:
     """Marks a setting whose value no message, log or answer may show."""
 
 
+@dataclass(frozen=True)
+class Spelled:
+    """What a text looks like, for the documents; a rule of ``rules.py`` holds it."""
+
+    text: str
+
+
+Listen = Annotated[str, Spelled("host:port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080")]
+PublicName = Annotated[str, Spelled("a name of letters, digits and . _ : / - (at most 128)")]
+
+
 class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A table of ``ia0.toml``; a key that is not declared is refused."""
 
@@ -40,11 +51,11 @@ class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
 class Server(Section, frozen=True):
     """The daemon's listeners. A change needs a restart."""
 
-    listen: str = "127.0.0.1:8080"
+    listen: Listen = "127.0.0.1:8080"
     """Address of the API, ``host:port``. Beyond loopback at least one API key is required."""
-    health_listen: str = "127.0.0.1:8081"
+    health_listen: Listen = "127.0.0.1:8081"
     """Address of the small listener that serves /health* and /metrics alone; empty turns it off."""
-    socket_path: str = "/run/ia0/ia0.sock"
+    socket_path: Annotated[str, Spelled("an absolute path")] = "/run/ia0/ia0.sock"
     """Unix socket of the ``ia0`` command; the peer must be root or the daemon's own user."""
     threads: Annotated[int, Meta(ge=4, le=1024)] = 72
     """Worker threads of the API listener. A streamed answer holds one until its last byte."""
@@ -61,7 +72,9 @@ class Server(Section, frozen=True):
 class Engine(Section, frozen=True):
     """The engine that this daemon stands in front of, and how long it may be silent."""
 
-    host: str = "localhost:11434"
+    host: Annotated[str, Spelled("an address, such as localhost:11434, http://10.0.0.5 or [::1]:11434")] = (
+        "localhost:11434"
+    )
     """Where the engine listens, in any form that OLLAMA_HOST takes."""
     connect_timeout_s: Annotated[Seconds, Between(0.05, 300)] = Seconds(5)
     """How long a TCP connect to the engine may take."""
@@ -118,11 +131,11 @@ class Log(Section, frozen=True):
 class Model(Section, frozen=True):
     """A model that applications may ask for."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    name: PublicName
     """Its public name, which answers bear."""
-    tag: Annotated[str, Meta(min_length=1, max_length=256)]
+    tag: Annotated[str, Spelled("a name:tag of Ollama, such as qwen2:7b")]
     """Its name in the engine, ``name:tag``."""
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[PublicName, ...] = ()
     """Other names that requests may use for it."""
     languages: tuple[Annotated[str, Meta(pattern=r"^[a-z]{2,3}$")], ...] = ()
     """Languages that it is preferred for (ISO 639-1)."""
@@ -150,7 +163,7 @@ class Settings(Section, frozen=True):
 
     A file that holds one ``[models.<id>]`` replaces the built-in ones.
     """
-    default_model: str = ""
+    default_model: Annotated[str, Spelled("the name of a configured model, or empty")] = ""
     """Public name of the model for requests that name none or ``auto``.
 
     Empty: the first of ``models`` without languages, else the first.

@@ -1,0 +1,54 @@
+"""``ia0 config``: check, show and print an example.
+
+Owns those commands' words. Never changes a file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ia0_daemon.cli_failure import Failure, config_option, source
+from ia0_daemon.settings.faults import ConfigError
+from ia0_daemon.settings.load import Source
+from ia0_daemon.settings.shown import lines
+from ia0_daemon.settings.toml_text import example
+
+
+@click.group("config")
+def config_group() -> None:
+    """Check, show and start a configuration."""
+
+
+@config_group.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Check FILE together with the environment; every fault is a line on standard error.
+
+    Exit code 0 if the daemon would start with it, 1 if not.
+    """
+    try:
+        Source(file, os.environ).load()
+    except ConfigError as error:
+        raise Failure(error.lines()) from None
+    click.echo(f"{file}: ok")
+
+
+@config_group.command("show")
+@config_option
+def show(config: str) -> None:
+    """Print every setting's effective value and where it comes from. Secrets are hidden."""
+    try:
+        loaded = source(config).read()
+    except ConfigError as error:
+        raise Failure(error.lines()) from None
+    for key, value, origin in lines(loaded):
+        click.echo(f"{key} = {value}  # {origin}")
+
+
+@config_group.command("example")
+def print_example() -> None:
+    """Print a configuration with every setting at its default and a comment above each."""
+    click.echo(example(), nl=False)
