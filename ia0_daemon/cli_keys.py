@@ -51,9 +51,6 @@ def print_hash() -> None:
     else:
         plain = sys.stdin.readline().rstrip("\r\n")
     if len(plain) < _SHORTEST:
-        raise Failure(
-            [
-                f"the key has {len(plain)} characters, fewer than {_SHORTEST}: it can be guessed; `ia0 keys new NAME` makes one"
-            ]
-        )
+        rule = f"has {len(plain)} characters, fewer than {_SHORTEST}: it can be guessed"
+        raise Failure([f"the key {rule}; `ia0 keys new NAME` makes one"])
     click.echo(hash_key(plain))

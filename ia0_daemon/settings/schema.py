@@ -41,6 +41,7 @@ class Spelled:
 
 
 Listen = Annotated[str, Spelled("host:port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080")]
+EngineHost = Annotated[str, Spelled("an address, such as localhost:11434, http://10.0.0.5 or [::1]:11434")]
 PublicName = Annotated[str, Spelled("a name of letters, digits and . _ : / - (at most 128)")]
 
 
@@ -72,9 +73,7 @@ class Server(Section, frozen=True):
 class Engine(Section, frozen=True):
     """The engine that this daemon stands in front of, and how long it may be silent."""
 
-    host: Annotated[str, Spelled("an address, such as localhost:11434, http://10.0.0.5 or [::1]:11434")] = (
-        "localhost:11434"
-    )
+    host: EngineHost = "localhost:11434"
     """Where the engine listens, in any form that OLLAMA_HOST takes."""
     connect_timeout_s: Annotated[Seconds, Between(0.05, 300)] = Seconds(5)
     """How long a TCP connect to the engine may take."""
