@@ -8,6 +8,7 @@ Owns what ``ia0 config show`` prints. Never shows what is secret.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from ia0_daemon.settings.assemble import DEFAULT
 from ia0_daemon.settings.catalogue import ANY_ID, Path, settings
@@ -19,17 +20,21 @@ from ia0_daemon.settings.toml_text import written
 
 def lines(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     """Key, value as TOML writes it, and origin, of every setting."""
-    for setting in settings():
-        for path in _paths(setting.path, loaded):
-            value = _value(loaded.settings, path)
-            text = _hidden(value) if is_secret(setting.hint) else written(value)
-            yield ".".join(path), text, loaded.origins.get(".".join(path), DEFAULT)
+    for path, hint in _paths(loaded):
+        value = _value(loaded.settings, path)
+        text = _hidden(value) if is_secret(hint) else written(value)
+        yield ".".join(path), text, loaded.origins.get(".".join(path), DEFAULT)
 
 
-def _paths(path: Path, loaded: Loaded) -> list[Path]:
-    if ANY_ID not in path:
-        return [path]
-    return [(path[0], model_id, path[2]) for model_id in loaded.settings.models]
+def _paths(loaded: Loaded) -> Iterator[tuple[Path, object]]:
+    """Every setting that there is, the models' one model after the other."""
+    for in_model, group in groupby(settings(), key=lambda setting: ANY_ID in setting.path):
+        found = list(group)
+        if not in_model:
+            yield from ((setting.path, setting.hint) for setting in found)
+            continue
+        for model_id in loaded.settings.models:
+            yield from ((("models", model_id, setting.path[2]), setting.hint) for setting in found)
 
 
 def _value(root: object, path: Path) -> object:
