@@ -13,7 +13,10 @@ import socket
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from prometheus_client import disable_created_metrics
 
 from ia0_daemon import __version__, logs
 from ia0_daemon.control import CommandError, ControlServer
@@ -26,6 +29,7 @@ from ia0_daemon.gateway.app import api, probes
 from ia0_daemon.gateway.health import model_state, not_ready_because
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.metrics import Metrics
+from ia0_daemon.gateway.record import record_refusal
 from ia0_daemon.gateway.service import Live, Service
 from ia0_daemon.settings import engine_address, listen_address
 from ia0_daemon.settings.faults import ConfigError
@@ -69,7 +73,7 @@ class Daemon:
 
     def start(self) -> None:
         """Serve. Raises `SocketInUseError` or `OSError` where the control socket cannot be made."""
-        server = self.service.live.settings.server
+        server, metrics = self.service.live.settings.server, self.service.metrics
         self._control.start()
         self.service.live.watch.start()
         self._listeners = [
@@ -79,6 +83,7 @@ class Daemon:
                 threads=server.threads,
                 connections=server.max_connections,
                 body_bytes=server.max_body_bytes,
+                refused=partial(record_refusal, metrics=metrics),
             )
         ]
         if self._probe_socket is not None:
@@ -89,6 +94,7 @@ class Daemon:
                     threads=PROBE_THREADS,
                     connections=PROBE_CONNECTIONS,
                     body_bytes=PROBE_BODY_BYTES,
+                    refused=partial(record_refusal, metrics=metrics),
                 )
             )
         for listener in self._listeners:
@@ -171,6 +177,8 @@ def run(source: Source) -> int:
         sys.stderr.write("".join(f"{line}\n" for line in error.lines()))
         return 1
     logs.configure(settings.log.level)
+    # Else every counter has a second series with its birthday, which nobody asks for.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own lack
     try:
         daemon = Daemon(source, settings)
         daemon.start()

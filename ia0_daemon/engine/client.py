@@ -83,7 +83,7 @@ class EngineClient:
         self, model: Model, messages: list[Message], options: dict[str, Any], patience: Patience
     ) -> Exchange:
         runner = {"num_ctx": model.num_ctx} if model.num_ctx else {}
-        keep_alive = _keep_alive(self._settings.keep_alive)
+        keep_alive = _keep_alive(str(self._settings.keep_alive))
         body = ChatRequest(
             model=model.tag, messages=messages, options=options | runner, keep_alive=keep_alive
         )

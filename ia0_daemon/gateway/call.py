@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 OK = "OK"
 # The route's label where no route matched, so that scanners cannot grow the metrics.
 UNMATCHED = "unmatched"
+# The route's label of what could not be read as a request.
+UNREAD = "unread"
 
 
 @dataclass(slots=True)

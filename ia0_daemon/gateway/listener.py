@@ -6,7 +6,6 @@ lines, oversized headers and bodies. Never routes.
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +18,23 @@ from ia0_daemon.gateway.respond import encode
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from flask import Flask
-
-log = logging.getLogger(__name__)
-
-_OF_STATUS: dict[int, type[ServiceError]] = {413: PayloadTooLarge}
 
 
 class Listener:
     """Serves an application on a bound socket, in a thread of its own."""
 
     def __init__(
-        self, app: Flask, sock: socket.socket, *, threads: int, connections: int, body_bytes: int
+        self,
+        app: Flask,
+        sock: socket.socket,
+        *,
+        threads: int,
+        connections: int,
+        body_bytes: int,
+        refused: Callable[[ServiceError], None],
     ) -> None:
         server: Any = create_server(
             app,
@@ -53,6 +56,7 @@ class Listener:
             clear_untrusted_proxy_headers=True,
         )
         server.channel_class = _Channel
+        server.refused = refused
         self._server = server
         self._thread = threading.Thread(target=self._server.run, name=f"{app.name}-listener", daemon=True)
 
@@ -87,7 +91,8 @@ class _JsonErrorTask(ErrorTask):
         self.response_headers = [("Content-Type", "application/json"), *error.headers().items()]
         self.set_close_on_finish()
         self.content_length = len(body)
-        log.info("refused", extra={"event": "refused", "status": error.status, "error": error.message})
+        server: Any = self.channel.server
+        server.refused(error)
         self.write(body)
 
     def _error(self) -> ServiceError:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ia0_daemon.gateway.call import OK
+from ia0_daemon.gateway.call import OK, UNREAD
 
 if TYPE_CHECKING:
+    from ia0_daemon.errors import ServiceError
     from ia0_daemon.gateway.call import Call
     from ia0_daemon.gateway.metrics import Metrics
 
@@ -28,6 +29,15 @@ def record(call: Call, metrics: Metrics) -> None:
     level = logging.DEBUG if call.route in QUIET_ROUTES and call.code == OK else logging.INFO
     if log.isEnabledFor(level):
         log.log(level, "request", extra=_fields(call, elapsed_s, daemon_s))
+
+
+def record_refusal(error: ServiceError, metrics: Metrics) -> None:
+    """Write and count what the listener refused before it was a request: there is no route and no id."""
+    metrics.requests.labels(UNREAD, "", error.code).inc()
+    log.info(
+        "refused",
+        extra={"event": "refused", "status": error.status, "code": error.code, "error": error.message},
+    )
 
 
 def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # How much of a wrong value an error repeats, in characters.
 _SHOWN_CHARS = 200
 
+# msgspec names the object, not the field, where a field is unknown.
+_UNKNOWN = re.compile(r"Object contains unknown field (.*)", re.DOTALL)
+
 Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
@@ -113,11 +116,20 @@ def _broken_rule(message: str, body: bytes) -> InvalidRequest:
     """Turn msgspec's sentence into ours: field, value, rule."""
     rule, _, path = message.rstrip("`").partition(" - at `$")
     field = path.removeprefix(".")
-    rule = rule.replace("`", "")
+    rule = rule.replace("`", "").replace(" | null", "")
+    unknown = _UNKNOWN.fullmatch(rule)
+    if unknown:
+        field = f"{field}.{unknown[1]}" if field else unknown[1]
+        rule = f"unknown field; known here: {_known_fields(field)}"
     if not field:
         return InvalidRequest(f"the body breaks a rule: {rule}", rule=rule)
     value = _value_at(body, field)
     return InvalidRequest(f"{field}: {rule}; it is {value}", field=field, value=value, rule=rule)
+
+
+def _known_fields(field: str) -> str:
+    shape = Params if field.startswith("params.") else GenerateRequest
+    return ", ".join(shape.__struct_fields__)
 
 
 def _value_at(body: bytes, field: str) -> str:
