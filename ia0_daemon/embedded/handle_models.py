@@ -1,0 +1,169 @@
+"""The routes about models that are there: tags, ps, show, copy, delete.
+
+Owns the shapes of their answers. Never loads or changes weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from ia0_daemon.embedded import gguf
+from ia0_daemon.embedded.binding import bind
+from ia0_daemon.embedded.engine import Engine
+from ia0_daemon.embedded.exchange import Exchange
+from ia0_daemon.embedded.failures import StatusFailure, bad_request, model_not_found
+from ia0_daemon.embedded.models import Model, details, read_config
+from ia0_daemon.embedded.names import ModelName, parse_name
+from ia0_daemon.embedded.runner import Runner
+from ia0_daemon.embedded.scheduler import Loaded
+from ia0_daemon.embedded.store import Entry
+from ia0_daemon.embedded.wire import timestamp
+
+_log = logging.getLogger(__name__)
+
+_NAME_FIELDS = {"model": "string", "name": "string"}
+SHOW_FIELDS = {**_NAME_FIELDS, "system": "string", "verbose": "bool", "options": "map[string]interface {}"}
+
+
+def tags(engine: Engine, exchange: Exchange) -> None:
+    """``GET /api/tags``: every model on the disk, the newest first."""
+    entries = sorted(engine.store.entries(), key=lambda entry: -int(entry.modified))
+    listed = [item for item in (_tag(engine, entry) for entry in entries) if item is not None]
+    exchange.send_json(HTTPStatus.OK, {"models": listed})
+
+
+def _tag(engine: Engine, entry: Entry) -> dict[str, Any] | None:
+    try:
+        config = read_config(engine.store, entry)
+    except (OSError, msgspec.MsgspecError) as error:
+        _log.warning("bad manifest config name=%s error=%s", entry.name.full(), error)
+        return None
+    name = entry.name.short()
+    sizes = {"context_length": config.context_length, "embedding_length": config.embedding_length}
+    return {
+        "name": name,
+        "model": name,
+        "modified_at": timestamp(entry.modified),
+        "size": entry.manifest.size,
+        "digest": entry.digest,
+        "details": details(config) | {key: value for key, value in sizes.items() if value},
+    }
+
+
+def ps(engine: Engine, exchange: Exchange) -> None:
+    """``GET /api/ps``: the loaded models, the one that stays longest first."""
+    now = time.time()
+    exchange.send_json(HTTPStatus.OK, {"models": [_running(item, now) for item in engine.scheduler.loaded()]})
+
+
+def _running(loaded: Loaded[Runner], now: float) -> dict[str, Any]:
+    model = loaded.launch.model
+    return {
+        "name": model.short_name,
+        "model": model.short_name,
+        "size": loaded.runner.size,
+        "digest": model.entry.digest,
+        "details": model.details(),
+        "expires_at": timestamp(loaded.expires(now)),
+        "size_vram": loaded.runner.size_vram,
+        "context_length": loaded.runner.num_ctx,
+    }
+
+
+def show(engine: Engine, exchange: Exchange) -> None:
+    """``POST /api/show``: everything about one model."""
+    given = bind(exchange.body(), SHOW_FIELDS, "ShowRequest")
+    name = given.get("model") or given.get("name")
+    if not name:
+        raise bad_request("model is required")
+    model = engine.model(name)
+    system = given.get("system") or model.system
+    metadata = gguf.read(model.path, whole=given.get("verbose", False))
+    answer = {
+        "license": "\n".join(model.licenses),
+        "modelfile": modelfile(model, system),
+        "parameters": parameters(model.options),
+        "template": model.template.source,
+        "system": system,
+        "details": model.details(),
+        "messages": list(model.messages),
+        "model_info": _model_info(metadata),
+        "tensors": [{"name": item.name, "type": item.kind, "shape": item.shape} for item in metadata.tensors],
+        "capabilities": engine.capabilities(model),
+        "modified_at": timestamp(model.entry.modified),
+    }
+    optional = ("license", "system", "messages", "parameters")
+    exchange.send_json(
+        HTTPStatus.OK, {key: value for key, value in answer.items() if value or key not in optional}
+    )
+
+
+def _model_info(metadata: gguf.Metadata) -> dict[str, Any]:
+    hidden = ("general.name", "tokenizer.chat_template")
+    info = {key: value for key, value in metadata.values.items() if key not in hidden}
+    return info | {"general.parameter_count": metadata.parameters}
+
+
+def parameters(options: dict[str, Any]) -> str:
+    """The model's own parameters, a line each, as Ollama prints them."""
+    lines = []
+    for key, value in options.items():
+        for item in value if isinstance(value, list) else [value]:
+            lines.append(f"{key:<30} {_shown(item)}")
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    return msgspec.json.encode(value).decode() if isinstance(value, str | bool) else str(value)
+
+
+def modelfile(model: Model, system: str) -> str:
+    """A Modelfile that would make this model."""
+    lines = [
+        '# Modelfile generated by "ollama show"',
+        "# To build a new Modelfile based on this, replace FROM with:",
+        f"# FROM {model.short_name}",
+        "",
+        f"FROM {model.path}",
+        f'TEMPLATE """{model.template.source}"""',
+    ]
+    lines += [f'SYSTEM """{system}"""'] if system else []
+    for key, value in model.options.items():
+        lines += [f"PARAMETER {key} {item}" for item in (value if isinstance(value, list) else [value])]
+    lines += [f'LICENSE """{text}"""' for text in model.licenses]
+    return "\n".join(lines) + "\n"
+
+
+def copy(engine: Engine, exchange: Exchange) -> None:
+    """``POST /api/copy``: a second name for a model."""
+    given = bind(exchange.body(), {"source": "string", "destination": "string"}, "CopyRequest")
+    source = _valid(given.get("source", ""), "source")
+    target = _valid(given.get("destination", ""), "destination")
+    store = engine.store
+    if not store.copy(store.existing_name(source), store.existing_name(target)):
+        raise StatusFailure(HTTPStatus.NOT_FOUND, f'model "{given["source"]}" not found')
+    exchange.send(HTTPStatus.OK, "", b"")
+
+
+def _valid(text: str, word: str) -> ModelName:
+    name = parse_name(text)
+    if not name.is_valid():
+        raise bad_request(f'{word} "{text}" is invalid')
+    return name
+
+
+def delete(engine: Engine, exchange: Exchange) -> None:
+    """``DELETE /api/delete``: remove a model and what only it needs."""
+    given = bind(exchange.body(), _NAME_FIELDS, "DeleteRequest")
+    text = given.get("model") or given.get("name") or ""
+    name = parse_name(text)
+    if not name.is_valid():
+        raise bad_request(f'name "{text}" is invalid')
+    if not engine.store.delete(engine.store.existing_name(name)):
+        raise model_not_found(text)
+    exchange.send(HTTPStatus.OK, "", b"")

@@ -1,0 +1,274 @@
+"""Which models are loaded, who waits for one, and when each is unloaded.
+
+    acquire(request) -> a loaded model that fits, or the queue -> load -> use -> release -> keep-alive
+
+Owns Ollama's rules: a request for a model that is loaded with equal options passes
+the queue by; the queue has OLLAMA_MAX_QUEUE places; one load at a time, which all
+other unloaded models wait for; a changed option or a child that does not answer
+loads again; the idle model with the shortest keep-alive makes room. Never talks
+to a child except through ``LoadedRunner``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from ia0_daemon.embedded.cancellation import Context
+from ia0_daemon.embedded.durations import FOREVER
+from ia0_daemon.embedded.failures import MAX_QUEUE_TEXT, Cancelled, EngineFailure, StatusFailure
+from ia0_daemon.embedded.launch import Launch
+
+_log = logging.getLogger(__name__)
+
+
+class LoadedRunner(Protocol):
+    """What the scheduler needs of a child."""
+
+    def wait_until_running(self, context: Context, timeout: float) -> None:
+        """Wait until the model is loaded; raises and cleans up when it does not."""
+
+    def answers(self) -> bool:
+        """Whether the child still answers."""
+
+    def close(self) -> None:
+        """End the child and wait for its end."""
+
+
+R = TypeVar("R", bound=LoadedRunner)
+
+
+@dataclass
+class Loaded(Generic[R]):
+    """A model that is loaded, and who uses it."""
+
+    runner: R
+    launch: Launch
+    keep_alive: float
+    users: int = 0
+    expires_at: float = 0.0  # seconds since the epoch, infinity for never; 0: it has not been idle yet
+    is_closing: bool = False  # its child is being ended; nobody may take it any more
+
+    def expires(self, now: float) -> float:
+        """When it will be unloaded if nobody uses it again."""
+        return self.expires_at or now + self.keep_alive
+
+
+@dataclass
+class _Waiting(Generic[R]):
+    """A request in the queue."""
+
+    context: Context
+    launch: Launch
+    keep_alive: float | None
+    done: threading.Event = field(default_factory=threading.Event)
+    loaded: Loaded[R] | None = None
+    failure: EngineFailure | None = None
+    is_abandoned: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The scheduler's figures."""
+
+    max_loaded: int
+    max_queue: int
+    keep_alive: float
+    load_timeout: float
+
+
+class Scheduler(Generic[R]):
+    """Hands out loaded models."""
+
+    def __init__(self, limits: Limits, start: Callable[[Launch], R]) -> None:
+        self._limits = limits
+        self._start = start
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._queue: deque[_Waiting[R]] = deque()
+        self._loaded: dict[Path, Loaded[R]] = {}
+        self._loading: R | None = None
+        threading.Thread(target=self._load_loop, name="scheduler-load", daemon=True).start()
+        threading.Thread(target=self._expire_loop, name="scheduler-expire", daemon=True).start()
+
+    def loaded(self) -> list[Loaded[R]]:
+        """The loaded models, the one that stays longest first."""
+        now = time.time()
+        with self._lock:
+            return sorted(self._loaded.values(), key=lambda item: -item.expires(now))
+
+    @contextmanager
+    def acquire(self, context: Context, launch: Launch, keep_alive: float | None) -> Iterator[R]:
+        """A loaded model for the time of the block."""
+        loaded = self._use_loaded(launch, keep_alive) or self._enqueue(context, launch, keep_alive)
+        try:
+            yield loaded.runner
+        finally:
+            self._release(loaded)
+
+    def expire(self, path: Path) -> None:
+        """Unload this model as soon as nobody uses it."""
+        with self._changed:
+            loaded = self._loaded.get(path)
+            if loaded is not None:
+                self._expire_now(loaded)
+
+    def close(self) -> None:
+        """End every child; nothing is waited for before."""
+        with self._lock:
+            runners = [item.runner for item in self._loaded.values()]
+            runners += [self._loading] if self._loading else []
+        for runner in runners:
+            runner.close()
+
+    # --- a request's own thread
+
+    def _use_loaded(self, launch: Launch, keep_alive: float | None) -> Loaded[R] | None:
+        with self._lock:
+            loaded = self._loaded.get(launch.model.path)
+        if loaded is None or self._needs_reload(loaded, launch):
+            return None
+        with self._lock:
+            if self._loaded.get(launch.model.path) is not loaded or loaded.is_closing:
+                return None
+            return _used(loaded, keep_alive)
+
+    def _enqueue(self, context: Context, launch: Launch, keep_alive: float | None) -> Loaded[R]:
+        waiting: _Waiting[R] = _Waiting(context, launch, keep_alive)
+        with self._changed:
+            if len(self._queue) >= self._limits.max_queue:
+                raise StatusFailure(HTTPStatus.SERVICE_UNAVAILABLE, MAX_QUEUE_TEXT)
+            self._queue.append(waiting)
+            self._changed.notify_all()
+        with context.on_cancel(waiting.done.set):
+            waiting.done.wait()
+        return self._taken(waiting)
+
+    def _taken(self, waiting: _Waiting[R]) -> Loaded[R]:
+        with self._lock:
+            waiting.is_abandoned = waiting.context.cancelled
+            loaded = waiting.loaded
+        if waiting.failure is not None:
+            raise waiting.failure
+        if loaded is not None and not waiting.is_abandoned:
+            return loaded
+        if loaded is not None:
+            self._release(loaded)
+        raise Cancelled
+
+    def _release(self, loaded: Loaded[R]) -> None:
+        with self._changed:
+            loaded.users -= 1
+            if loaded.users == 0:
+                loaded.expires_at = time.time() + loaded.keep_alive
+            self._changed.notify_all()
+
+    def _needs_reload(self, loaded: Loaded[R], launch: Launch) -> bool:
+        same = (
+            loaded.launch.options.runner_key() == launch.options.runner_key()
+            and loaded.launch.shift == launch.shift
+            and loaded.launch.embedding == launch.embedding
+        )
+        return not same or not loaded.runner.answers()
+
+    # --- the loading thread
+
+    def _load_loop(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue)
+                waiting = self._queue.popleft()
+            if not waiting.context.cancelled:
+                self._serve(waiting)
+
+    def _serve(self, waiting: _Waiting[R]) -> None:
+        try:
+            loaded = self._provide(waiting)
+        except EngineFailure as failure:
+            waiting.failure = failure
+        except OSError as error:
+            waiting.failure = EngineFailure(f"error starting llama-server: {error}")
+        else:
+            with self._lock:
+                is_abandoned = waiting.is_abandoned
+                waiting.loaded = None if is_abandoned else loaded
+            if is_abandoned:
+                self._release(loaded)
+        waiting.done.set()
+
+    def _provide(self, waiting: _Waiting[R]) -> Loaded[R]:
+        while True:
+            loaded = self._use_loaded(waiting.launch, waiting.keep_alive)
+            if loaded is not None:
+                return loaded
+            with self._changed:
+                in_the_way = self._in_the_way(waiting.launch)
+                if in_the_way is not None:
+                    self._expire_now(in_the_way)
+                    self._changed.wait_for(lambda gone=in_the_way: gone not in self._loaded.values())  # type: ignore[misc]  # a default binds it
+                    continue
+            return self._load(waiting)
+
+    def _in_the_way(self, launch: Launch) -> Loaded[R] | None:
+        same = self._loaded.get(launch.model.path)
+        if same is not None or len(self._loaded) < self._limits.max_loaded:
+            return same
+        by_keep_alive = sorted(self._loaded.values(), key=lambda item: item.keep_alive)
+        return next((item for item in by_keep_alive if item.users == 0), by_keep_alive[0])
+
+    def _load(self, waiting: _Waiting[R]) -> Loaded[R]:
+        runner = self._start(waiting.launch)
+        with self._lock:
+            self._loading = runner
+        try:
+            runner.wait_until_running(waiting.context, self._limits.load_timeout)
+        finally:
+            with self._lock:
+                self._loading = None
+        loaded = Loaded(runner, waiting.launch, self._limits.keep_alive)
+        with self._lock:
+            self._loaded[waiting.launch.model.path] = loaded
+            return _used(loaded, waiting.keep_alive)
+
+    # --- the expiring thread
+
+    def _expire_now(self, loaded: Loaded[R]) -> None:
+        loaded.keep_alive = 0.0
+        loaded.expires_at = time.time()
+        self._changed.notify_all()
+
+    def _expire_loop(self) -> None:
+        while True:
+            with self._changed:
+                expired = self._next_expired()
+            _log.info("unloading model %s", expired.launch.model.short_name)
+            expired.runner.close()
+            with self._changed:
+                self._loaded.pop(expired.launch.model.path, None)
+                self._changed.notify_all()
+
+    def _next_expired(self) -> Loaded[R]:
+        while True:
+            now = time.time()
+            idle = [item for item in self._loaded.values() if item.users == 0]
+            expired = next((item for item in idle if item.expires_at <= now), None)
+            if expired is not None:
+                expired.is_closing = True
+                return expired
+            nearest = min((item.expires_at for item in idle), default=FOREVER)
+            self._changed.wait(None if nearest == FOREVER else max(nearest - now, 0.0))
+
+
+def _used(loaded: Loaded[R], keep_alive: float | None) -> Loaded[R]:
+    loaded.users += 1
+    if keep_alive is not None:
+        loaded.keep_alive = keep_alive
+    return loaded
