@@ -1,0 +1,32 @@
+"""Every playbook parses, with the inventories that there are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.contract.roles import REPOSITORY
+
+PLAYBOOKS = sorted((REPOSITORY / "playbooks").glob("*.yml"))
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.name)
+def test_a_playbook_parses(playbook: Path) -> None:
+    ansible = Path(sys.executable).with_name("ansible-playbook")
+    done = subprocess.run(
+        [ansible, "-i", "inventory/local", "--syntax-check", playbook],
+        cwd=REPOSITORY,
+        env=os.environ | {"LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_there_are_playbooks() -> None:
+    assert {path.name for path in PLAYBOOKS} >= {"local.yml", "local-down.yml"}
