@@ -74,11 +74,11 @@ class Seconds(float):
     def text(self) -> str:
         """How a person writes it: ``30s``, ``500ms``, ``5m``."""
         if self and self < 1:
-            return f"{float(self) * 1000:g}ms"
+            return f"{float(self) * 1000:.9g}ms"
         for unit in ("h", "m"):
             if self and self % _UNIT_SECONDS[unit] == 0:
                 return f"{int(self / _UNIT_SECONDS[unit])}{unit}"
-        return f"{float(self):g}s"
+        return f"{float(self):.9g}s"
 
 
 class Bytes(int):
