@@ -85,6 +85,6 @@ def _told(result: object, indent: str = "") -> Iterator[str]:
 
 
 def _scalar(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return "none" if value in (None, [], {}) else json.dumps(value)
+    if value in (None, "", [], {}):
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)

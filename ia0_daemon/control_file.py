@@ -111,7 +111,10 @@ class SocketFile:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Let one starting daemon at a time look and bind; the lock is on the folder and leaves no file."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"server.socket_path: there is no folder {folder}; make it first") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path as FilePath
 
 from ia0_daemon.settings import toml_file
 from ia0_daemon.settings.catalogue import USER_NAMES, Path, find, settings, variable
 from ia0_daemon.settings.faults import ConfigError, Fault, unknown
-from ia0_daemon.settings.leaves import from_text, is_secret
+from ia0_daemon.settings.leaves import from_text
 
 PREFIX = "IA0_"
 KEYS_PATH: Path = ("auth", "keys")
@@ -117,16 +118,8 @@ def _add_keys_file(environ: Mapping[str, str], overrides: Overrides) -> None:
 
 
 def _keys_of(name: str) -> object:
-    from pathlib import Path as FilePath  # the module's Path is a key's
-
     tables = toml_file.read(FilePath(name))
     if set(tables) != {"keys"}:
         rule = "must hold [[keys]] tables with name and sha256, and nothing else"
         raise ConfigError([Fault(".".join(KEYS_PATH), None, rule, name)])
     return tables["keys"]
-
-
-def secret(path: Path) -> bool:
-    """Whether the setting at a path must not be shown."""
-    setting = find(path)
-    return setting is not None and is_secret(setting.hint)

@@ -43,8 +43,8 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def ia0(*args: object, **options: str) -> Result:
-    return CliRunner().invoke(main, [str(arg) for arg in args], **options)
+def ia0(*args: object, stdin: str = "", env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(main, [str(arg) for arg in args], input=stdin, env=env)
 
 
 def test_version() -> None:
@@ -112,12 +112,12 @@ def test_a_key_needs_a_name(name: str) -> None:
 
 def test_a_key_is_hashed_from_standard_input() -> None:
     plain = "ia0-" + "x" * 43
-    assert ia0("keys", "hash", input=f"{plain}\n").stdout == f"{hash_key(plain)}\n"
+    assert ia0("keys", "hash", stdin=f"{plain}\n").stdout == f"{hash_key(plain)}\n"
 
 
 @pytest.mark.parametrize("plain", ["", "hunter2"])
 def test_a_key_that_can_be_guessed_is_not_hashed(plain: str) -> None:
-    result = ia0("keys", "hash", input=plain)
+    result = ia0("keys", "hash", stdin=plain)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "can be guessed" in result.stderr
     assert not plain or plain not in result.stderr

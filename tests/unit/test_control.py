@@ -45,7 +45,8 @@ def server(path: Path) -> Iterator[ControlServer]:
 def raw(path: Path, request: bytes) -> dict[str, object]:
     with connect(path, 5) as connection:
         connection.sendall(request)
-        return json.loads(connection.makefile("rb").readline())
+        answer: dict[str, object] = json.loads(connection.makefile("rb").readline())
+        return answer
 
 
 def test_a_command_gets_its_arguments_and_answers(server: ControlServer, path: Path) -> None:
@@ -211,7 +212,7 @@ def test_a_path_longer_than_the_kernel_takes_works(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
         ControlServer(tmp_path / "no" / "ia0.sock", COMMANDS).start()
 
 

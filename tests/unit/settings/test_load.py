@@ -15,6 +15,7 @@ from ia0_daemon.settings.load import Source
 from ia0_daemon.settings.restart import changed_needing_restart
 from ia0_daemon.settings.schema import Settings
 from ia0_daemon.settings.toml_text import example
+from ia0_daemon.settings.units import Seconds
 
 Load = Callable[..., Settings]
 Faults = Callable[..., dict[str, Fault]]
@@ -115,7 +116,7 @@ def test_both_names_of_a_setting_with_different_values_are_refused(faults: Fault
 
 
 def test_both_names_of_a_setting_with_the_same_value_are_fine(load: Load) -> None:
-    assert load("", {"TIMEOUT": "60", "IA0_ENGINE__TIMEOUT_S": "1m"}).engine.timeout_s == 60
+    assert load("", {"TIMEOUT": "60", "IA0_ENGINE__TIMEOUT_S": "1m"}).engine.timeout_s == Seconds(60)
 
 
 def test_models_of_the_file_replace_the_built_in_ones(load: Load) -> None:
@@ -255,7 +256,7 @@ def test_keys_come_from_a_file_of_their_own(load: Load, tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_file_of_keys_is_told_by_its_name_or_variable(
-    faults, tmp_path: Path, content: str, key: str
+    faults: Faults, tmp_path: Path, content: str, key: str
 ) -> None:
     path = tmp_path / "keys"
     path.write_text(content)
