@@ -8,6 +8,7 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -137,8 +138,17 @@ def test_no_more_than_a_few_are_answered_at_once(path: Path) -> None:
         server.stop()
 
 
-@pytest.mark.parametrize("uid", [0, os.geteuid()])
-def test_root_and_the_daemons_own_user_may_ask(uid: int) -> None:
+def test_a_seat_is_free_again_after_its_answer(server: ControlServer, path: Path) -> None:
+    for command in ["echo", "refuse", "break"] * control.MOST_AT_ONCE:
+        # The seat is given back just after the answer, so one that asks at once may meet a few of them still.
+        with suppress(ControlError):
+            call(path, command)
+    assert call(path, "echo") == {}
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_root_and_the_daemons_own_user_may_ask(uid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     check_peer(1, uid)
 
 

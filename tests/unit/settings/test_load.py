@@ -207,6 +207,13 @@ def test_a_value_of_a_wrong_kind_is_told_its_rule(faults: Faults, toml: str, key
 
 
 @pytest.mark.parametrize(
+    "line", ['timeout_s = "100ms"', 'timeout_s = "24h"', "first_token_per_1k_chars_s = 0"]
+)
+def test_the_ends_of_a_range_are_allowed(faults: Faults, line: str) -> None:
+    assert faults(f"[engine]\n{line}") == {}
+
+
+@pytest.mark.parametrize(
     ("name", "text"),
     [
         ("MAX_TOKENS", "1_000"),
