@@ -121,7 +121,7 @@ def _act(service: Service, decision: Decision, main: Identity | None, wanted: Fi
         return _begin(service, wanted).pid
     if decision.action is Action.RELOAD:
         _reload(service)
-        _remember(service, main, wanted)
+        _renew(service, wanted)
     readiness.wait(service, lambda: processes.is_alive(main))
     return main.pid
 
@@ -146,6 +146,14 @@ def _remember(service: Service, main: Identity, wanted: Fingerprint) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = Record(name=service.name, identity=main, fingerprint=wanted, started_at=now)
     records.write(Path(service.run_path), record)
+
+
+def _renew(service: Service, wanted: Fingerprint) -> None:
+    """The process is the same, what it was told is not."""
+    path = Path(service.run_path)
+    record = records.read(path)
+    if record is not None:
+        records.write(path, msgspec.structs.replace(record, fingerprint=wanted))
 
 
 def _reload(service: Service) -> None:

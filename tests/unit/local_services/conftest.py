@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,14 @@ from ia0_daemon.local_services import manager
 from ia0_daemon.local_services.spec import Service
 
 MakeService = Callable[..., Service]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what comes about by itself."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about within 30 s"
+        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,19 +13,12 @@ from ia0_daemon.local_services import manager, processes, records
 from ia0_daemon.local_services.decide import Action
 from ia0_daemon.local_services.errors import ReloadError, StartError
 from ia0_daemon.local_services.spec import Service
-from tests.unit.local_services.conftest import MakeService
+from tests.unit.local_services.conftest import MakeService, until
 
 CHILD_THAT_STAYS = (
     "import signal, subprocess, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
     "subprocess.Popen(['sleep', '1000'], start_new_session=True); print('up', flush=True); time.sleep(1000)"
 )
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about within 30 s"
-        time.sleep(0.02)
 
 
 def alive(service: Service) -> set[int]:
@@ -83,10 +74,11 @@ def test_a_reload_keeps_the_process(make_service: MakeService, tmp_path: Path) -
     settings, marker = tmp_path / "settings", tmp_path / "reloaded"
     settings.write_text("1")
     service = make_service(reload_on=(str(settings),), reload_command=("touch", str(marker)))
-    first = manager.start(service)
+    first, since = manager.start(service), manager.status(service).since
     settings.write_text("2")
     second = manager.start(service)
     assert (second.action, second.pid, marker.exists()) == (Action.RELOAD, first.pid, True)
+    assert manager.status(service).since == since
     assert manager.start(service).action is Action.KEEP
 
 

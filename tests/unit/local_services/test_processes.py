@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from ia0_daemon.local_services import processes
+from tests.unit.local_services.conftest import until
 
 
 @pytest.fixture
@@ -19,6 +20,8 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         ["sleep", "1000"], env={"PATH": os.environ["PATH"], processes.MARK: "/x/run.json"}
     ) as started:
+        # Popen returns when exec has begun; a moment later the kernel shows the new program.
+        until(lambda: processes.command_line(started.pid).startswith("sleep"))
         yield started
         started.kill()
 
