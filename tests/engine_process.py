@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any
 
 import psutil
+from msgspec.json import encode
 
 from ia0_daemon.embedded.gguf import read
 from ia0_daemon.embedded.handle_create import config_of
@@ -32,7 +33,6 @@ from ia0_daemon.embedded.names import parse_name
 from ia0_daemon.embedded.store import CONFIG_TYPE, LAYER_PREFIX, Layer, Manifest, Store
 from ia0_daemon.embedded.template import CHATML, CHATML_STOPS
 from ia0_daemon.embedded.weights import packaged_weights
-from msgspec.json import encode
 
 MODEL = "smollm2:135m"
 # The packaged file's digest, so that no test has to read 98 MB to name it.
@@ -107,7 +107,7 @@ class EngineProcess:
             return False
 
     def children(self) -> list[psutil.Process]:
-        """The children that are alive: one for each loaded model. Remembered, so that orphans are found too."""
+        """The children that are alive, one a loaded model; remembered, so that orphans are found too."""
         try:
             for child in psutil.Process(self.pid).children(recursive=True):
                 self._known[child.pid] = child
@@ -143,7 +143,9 @@ class EngineProcess:
 
     def post(self, path: str, value: Any, timeout: float = 60.0) -> tuple[int, list[dict[str, Any]]]:
         """POST a JSON object; the status and the answer's lines (one for an object)."""
-        request = urllib.request.Request(self.url + path, json.dumps(value).encode(), {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            self.url + path, json.dumps(value).encode(), {"Content-Type": "application/json"}
+        )
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, _lines(answer.read())

@@ -34,13 +34,19 @@ def bind(body: bytes, fields: Fields, struct: str) -> dict[str, Any]:
         raise bad_request(f"json: cannot unmarshal {_kind(value)} into Go value of type api.{struct}")
     known = {key.lower(): key for key in fields}
     given = {known[key.lower()]: item for key, item in value.items() if key.lower() in known}
-    return {key: _checked(item, fields[key], f"{struct}.{key}") for key, item in given.items() if item is not None}
+    return {
+        key: _checked(item, fields[key], f"{struct}.{key}") for key, item in given.items() if item is not None
+    }
 
 
 def check_object(value: object, fields: Fields, where: str) -> dict[str, Any]:
     """The same for an object inside of a request, such as one message."""
     assert isinstance(value, dict)  # noqa: S101 - the list's type was checked by bind
-    return {key: _checked(value[key], kind, f"{where}.{key}") for key, kind in fields.items() if value.get(key) is not None}
+    return {
+        key: _checked(value[key], kind, f"{where}.{key}")
+        for key, kind in fields.items()
+        if value.get(key) is not None
+    }
 
 
 def _decoded(body: bytes) -> object:

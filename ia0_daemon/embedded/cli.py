@@ -29,7 +29,9 @@ def serve() -> None:
     try:
         sys.exit(run(settings))
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+        raise click.ClickException(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        ) from error
 
 
 @main.command()

@@ -1,6 +1,6 @@
 """Lets a runner write an answer to a prompt.
 
-    complete(runner, context, request) -> slot -> fit the prompt -> /completion -> pieces, the last one is final
+    complete(runner, context, request) -> slot -> fit the prompt -> /completion -> pieces, the last is final
 
 Owns what is sent to llama-server's ``/completion`` (Ollama's fields, its JSON
 grammar) and how its events and its failures read. A child that ends cleanly
@@ -20,7 +20,12 @@ import msgspec
 
 from ia0_daemon.embedded.cancellation import Context
 from ia0_daemon.embedded.child_client import ChildCut, ChildRefused, ChildUnreachable
-from ia0_daemon.embedded.failures import PROMPT_TOO_LONG_TEXT, RUNNER_STOPPED_TEXT, EngineFailure, StatusFailure
+from ia0_daemon.embedded.failures import (
+    PROMPT_TOO_LONG_TEXT,
+    RUNNER_STOPPED_TEXT,
+    EngineFailure,
+    StatusFailure,
+)
 from ia0_daemon.embedded.options import Options
 from ia0_daemon.embedded.runner import Runner
 from ia0_daemon.embedded.truncation import cut_tokens, kept_tokens
@@ -83,7 +88,9 @@ def complete(runner: Runner, context: Context, request: CompletionRequest) -> It
         raise EngineFailure(f"an error was encountered while running the model: {text}") from error
 
 
-def fitted_prompt(runner: Runner, context: Context, request: CompletionRequest) -> str | list[int] | dict[str, Any]:
+def fitted_prompt(
+    runner: Runner, context: Context, request: CompletionRequest
+) -> str | list[int] | dict[str, Any]:
     """The prompt, or the tokens that remain of one that is too long; with images it is never cut."""
     num_ctx = runner.num_ctx
     if request.images:
@@ -165,7 +172,9 @@ def _final(event: dict[str, Any], content: str) -> Piece:
         "eval_count": timings["predicted_n"],
         "eval_duration": int(timings["predicted_ms"] * 1e6),
     }
-    return Piece(content, done_reason="length" if event.get("stop_type") == "limit" else "stop", metrics=metrics)
+    return Piece(
+        content, done_reason="length" if event.get("stop_type") == "limit" else "stop", metrics=metrics
+    )
 
 
 def _logprobs(event: dict[str, Any], *, with_top: bool) -> list[dict[str, Any]]:

@@ -18,7 +18,9 @@ from ia0_daemon.embedded.exchange import Exchange
 Line = dict[str, Any]
 
 
-def deliver(exchange: Exchange, lines: Iterator[Line], *, stream: bool, join: Callable[[list[Line]], Line]) -> None:
+def deliver(
+    exchange: Exchange, lines: Iterator[Line], *, stream: bool, join: Callable[[list[Line]], Line]
+) -> None:
     """Send the lines, or the one object that ``join`` makes of them."""
     if not stream:
         exchange.send_json(HTTPStatus.OK, join(list(lines)))

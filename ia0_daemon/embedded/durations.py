@@ -10,7 +10,16 @@ import re
 
 FOREVER = math.inf
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "\u00b5s": 1e-6,
+    "\u03bcs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+}
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)")
 
 
@@ -36,7 +45,7 @@ def _fault(text: str, body: str) -> str:
 
 
 def parse_keep_alive(value: object) -> float:
-    """Seconds that a model stays loaded: a number is seconds, a string Go's duration; negative is for ever."""
+    """Seconds that a model stays loaded: a number, or Go's duration in a string; negative is for ever."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"Unsupported type: '{_go_type(value)}'")  # noqa: TRY004 - Go reports it as a bad value
     seconds = parse_go_duration(value) if isinstance(value, str) else float(value)

@@ -1,8 +1,8 @@
 """What the handlers share: the settings, the disk, the scheduler and the way to an answer.
 
-    engine.model(name) -> Model
-    engine.runner(context, model, asked) -> a loaded runner for the time of a block
-    engine.answer(runner, context, request) -> pieces, with the faults that hit it
+engine.model(name) -> Model
+engine.runner(context, model, asked) -> a loaded runner for the time of a block
+engine.answer(runner, context, request) -> pieces, with the faults that hit it
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from ia0_daemon.embedded.cancellation import Context
 from ia0_daemon.embedded.completion import CompletionRequest, Piece, complete
+from ia0_daemon.embedded.download import Downloads
 from ia0_daemon.embedded.environment import EngineSettings
 from ia0_daemon.embedded.failures import MAX_QUEUE_TEXT, StatusFailure, bad_request, model_not_found
 from ia0_daemon.embedded.faults import Fault
@@ -51,6 +52,7 @@ class Engine:
         self.settings = settings
         self.faults = settings.faults
         self.store = Store(settings.models)
+        self.downloads = Downloads()
         self.script = Script(self.faults.hit(Fault.SCRIPT) or "")
         limits = Limits(
             max_loaded=settings.max_loaded_models,

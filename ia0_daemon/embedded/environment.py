@@ -1,8 +1,9 @@
 """The engine's settings, read from Ollama's own environment names.
 
 Owns names, defaults and the forms that ``OLLAMA_HOST`` takes. Never listens and
-never looks at the disk. ``IA0_ENGINE_REGISTRY`` is the one name that Ollama does
-not have: where ``/api/pull`` finds models that are named without a host.
+never looks at the disk. Three names Ollama does not have: ``IA0_ENGINE_REGISTRY``,
+where ``/api/pull`` finds models that are named without a host, and
+``IA0_ENGINE_PULL_STALL`` and ``_BACKOFF``, the patience that Ollama has built in.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ class EngineSettings:
     origins: tuple[str, ...] = ()
     debug: bool = False
     registry: str = ""
+    pull_stall: float = 30.0
+    pull_backoff: float = 1.0
+    pull_streams: int = 4
     faults: Faults = field(default_factory=Faults)
 
 
@@ -60,6 +64,9 @@ def read_settings(environ: Mapping[str, str]) -> EngineSettings:
         origins=tuple(part for part in _text(environ, "OLLAMA_ORIGINS").split(",") if part),
         debug=_flag(environ, "OLLAMA_DEBUG"),
         registry=_text(environ, "IA0_ENGINE_REGISTRY").rstrip("/"),
+        pull_stall=parse_env_duration(_text(environ, "IA0_ENGINE_PULL_STALL"), 30.0),
+        pull_backoff=parse_env_duration(_text(environ, "IA0_ENGINE_PULL_BACKOFF"), 1.0),
+        pull_streams=_number(environ, "OLLAMA_MAX_TRANSFER_STREAMS", 4),
         faults=Faults.from_environment(environ),
     )
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from email.message import Message
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import BinaryIO
+from http.client import responses
+from io import BufferedIOBase
 
 import msgspec
 
@@ -27,10 +28,10 @@ _PIECE = 1 << 16
 class Exchange:
     """A request that has been read up to its body, and the way to answer it."""
 
-    def __init__(  # noqa: PLR0913 - the parts of a request, each its own thing
+    def __init__(
         self,
         connection: socket.socket,
-        reader: BinaryIO,
+        reader: BufferedIOBase,
         method: str,
         path: str,
         headers: Message,
@@ -130,8 +131,7 @@ class Exchange:
 
     def _head(self, status: int, lines: list[str]) -> bytes:
         self.status = status
-        phrase = HTTPStatus(status).phrase if status in HTTPStatus else ""
-        lines = [f"HTTP/1.1 {status} {phrase}", *lines, f"Date: {formatdate(usegmt=True)}"]
+        lines = [f"HTTP/1.1 {status} {responses.get(status, '')}", *lines, f"Date: {formatdate(usegmt=True)}"]
         lines += [] if self.keep_open else ["Connection: close"]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 

@@ -35,8 +35,8 @@ class Fault(StrEnum):
     SLOW_START_S = "SLOW_START_S"
     SLOW_LOAD_S = "SLOW_LOAD_S"
     LOAD_FAILS = "LOAD_FAILS"
-    FIRST_TOKEN_DELAY_S = "FIRST_TOKEN_DELAY_S"
-    TOKEN_DELAY_S = "TOKEN_DELAY_S"
+    SLOW_PROMPT_S = "SLOW_PROMPT_S"
+    SLOW_ANSWER_S = "SLOW_ANSWER_S"
     QUEUE_FULL = "QUEUE_FULL"
     PULL_STALL_AFTER_BYTES = "PULL_STALL_AFTER_BYTES"
     PULL_CUT_AFTER_BYTES = "PULL_CUT_AFTER_BYTES"
@@ -46,7 +46,14 @@ class Fault(StrEnum):
 
 # On or off; 0 and false turn them off.
 FLAGS = frozenset(
-    {Fault.WEDGE, Fault.HALF_WEDGE, Fault.WEDGE_SCHEDULER, Fault.CPU_ONLY, Fault.QUEUE_FULL, Fault.PULL_CORRUPT}
+    {
+        Fault.WEDGE,
+        Fault.HALF_WEDGE,
+        Fault.WEDGE_SCHEDULER,
+        Fault.CPU_ONLY,
+        Fault.QUEUE_FULL,
+        Fault.PULL_CORRUPT,
+    }
 )
 
 

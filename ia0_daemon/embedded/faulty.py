@@ -37,8 +37,8 @@ def _plan(faults: Faults, prompt: str) -> _Plan:
         end_after=faults.number(Fault.NO_DONE_AFTER_TOKENS, prompt),
         die_after=faults.number(Fault.DIE_AFTER_TOKENS, prompt),
         error_after=faults.number(Fault.ERROR_AFTER_TOKENS, prompt),
-        first_delay=faults.number(Fault.FIRST_TOKEN_DELAY_S, prompt) or 0.0,
-        delay=faults.number(Fault.TOKEN_DELAY_S, prompt) or 0.0,
+        first_delay=faults.number(Fault.SLOW_PROMPT_S, prompt) or 0.0,
+        delay=faults.number(Fault.SLOW_ANSWER_S, prompt) or 0.0,
     )
 
 
@@ -69,7 +69,9 @@ def _is_ended(plan: _Plan, count: int, runner: Runner, context: Context) -> bool
         context.wait()
         raise Cancelled
     if count == plan.error_after:
-        raise EngineFailure("an error was encountered while running the model: a fault of the embedded engine")
+        raise EngineFailure(
+            "an error was encountered while running the model: a fault of the embedded engine"
+        )
     if count == plan.die_after:
         runner.close()
         text = "an error was encountered while running the model: unexpected EOF"

@@ -1,6 +1,6 @@
 """``POST /api/chat``: answer the last message, or go on from it when it is the assistant's (prefill).
 
-    bind -> check -> load or unload, or: runner -> prompt -> pieces -> lines
+bind -> check -> load or unload, or: runner -> prompt -> pieces -> lines
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def chat(engine: Engine, exchange: Exchange) -> None:
         _answer(engine, exchange, model, request, runner, options, stopwatch)
 
 
-def _answer(  # noqa: PLR0913 - what an answer is made of
+def _answer(
     engine: Engine,
     exchange: Exchange,
     model: Model,
@@ -86,7 +86,9 @@ def _answer(  # noqa: PLR0913 - what an answer is made of
     )
     if common.render_only:
         note = {"model": common.model, "created_at": timestamp(), "message": {"role": "", "content": ""}}
-        exchange.send_json(HTTPStatus.OK, {**note, "done": False, "_debug_info": {"rendered_template": prompt}})
+        exchange.send_json(
+            HTTPStatus.OK, {**note, "done": False, "_debug_info": {"rendered_template": prompt}}
+        )
         return
     pieces = _pieces(engine, exchange.context, model, request, runner, options, prompt)
     lines = (_line(common.model, piece, stopwatch) for piece in pieces)
@@ -121,7 +123,7 @@ def _with_model_messages(model: Model, messages: list[Message]) -> list[Message]
     return every
 
 
-def _pieces(  # noqa: PLR0913 - what an answer is made of
+def _pieces(
     engine: Engine,
     context: Context,
     model: Model,
@@ -148,14 +150,25 @@ def _pieces(  # noqa: PLR0913 - what an answer is made of
 
 def _note(model: str, reason: str) -> Line:
     message = {"role": "assistant", "content": ""}
-    return {"model": model, "created_at": timestamp(), "message": message, "done": True, "done_reason": reason}
+    return {
+        "model": model,
+        "created_at": timestamp(),
+        "message": message,
+        "done": True,
+        "done_reason": reason,
+    }
 
 
 def _line(model: str, piece: Piece, stopwatch: Stopwatch) -> Line:
     message: dict[str, Any] = {"role": "assistant", "content": piece.content}
     message |= {"thinking": piece.thinking} if piece.thinking else {}
     message |= {"tool_calls": piece.tool_calls} if piece.tool_calls else {}
-    line: Line = {"model": model, "created_at": timestamp(), "message": message, "done": bool(piece.done_reason)}
+    line: Line = {
+        "model": model,
+        "created_at": timestamp(),
+        "message": message,
+        "done": bool(piece.done_reason),
+    }
     if piece.done_reason:
         line |= {"done_reason": piece.done_reason, **trailer(stopwatch, piece.metrics)}
     return line | ({"logprobs": piece.logprobs} if piece.logprobs else {})
@@ -166,7 +179,9 @@ def _joined(model: str, lines: list[Line]) -> Line:
         empty = {"role": "assistant", "content": ""}
         return {"model": model, "created_at": timestamp(), "message": empty, "done": False}
     last = join_text(
-        lines, lambda line: line["message"]["content"], lambda line, text: line["message"].update(content=text)
+        lines,
+        lambda line: line["message"]["content"],
+        lambda line, text: line["message"].update(content=text),
     )
     for key, start in (("thinking", ""), ("tool_calls", [])):
         parts = [line["message"][key] for line in lines if line["message"].get(key)]

@@ -35,7 +35,12 @@ FIELDS = {
     "dimensions": "int",
     "options": "map[string]interface {}",
 }
-OLD_FIELDS = {"model": "string", "prompt": "string", "keep_alive": "any", "options": "map[string]interface {}"}
+OLD_FIELDS = {
+    "model": "string",
+    "prompt": "string",
+    "keep_alive": "any",
+    "options": "map[string]interface {}",
+}
 
 
 def embed(engine: Engine, exchange: Exchange) -> None:

@@ -1,6 +1,6 @@
 """``POST /api/generate``: go on from a prompt.
 
-    bind -> check -> load or unload, or: runner -> prompt -> pieces -> lines
+bind -> check -> load or unload, or: runner -> prompt -> pieces -> lines
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def _prompt(runner: Runner, context: Context, model: Model, request: _Request) -
     messages = _messages(model, request)
     if request.template:
         return before + render(_template(model, request), Values(messages))
-    return before + chat_prompt(runner, context, model.template, messages, [], truncate=request.common.truncate)
+    return before + chat_prompt(
+        runner, context, model.template, messages, [], truncate=request.common.truncate
+    )
 
 
 def _template(model: Model, request: _Request) -> Template:
@@ -136,7 +138,7 @@ def _messages(model: Model, request: _Request) -> list[Message]:
     return [*messages, {"role": "user", "content": marks + request.prompt}]
 
 
-def _lines(  # noqa: PLR0913 - what an answer is made of
+def _lines(
     engine: Engine,
     runner: Runner,
     context: Context,

@@ -113,8 +113,7 @@ def parameters(options: dict[str, Any]) -> str:
     """The model's own parameters, a line each, as Ollama prints them."""
     lines = []
     for key, value in options.items():
-        for item in value if isinstance(value, list) else [value]:
-            lines.append(f"{key:<30} {_shown(item)}")
+        lines += [f"{key:<30} {_shown(item)}" for item in (value if isinstance(value, list) else [value])]
     return "\n".join(lines)
 
 

@@ -85,7 +85,9 @@ def _think(value: object) -> bool:
     if isinstance(value, str) and value in _EFFORTS:
         return True
     shown = f'"{value}"' if isinstance(value, str) else value
-    raise bad_request(f'invalid think value: {shown} (must be "high", "medium", "low", "max", true, or false)')
+    raise bad_request(
+        f'invalid think value: {shown} (must be "high", "medium", "low", "max", true, or false)'
+    )
 
 
 def require(engine: Engine, model: Model, name: str, common: Common, capability: str) -> None:

@@ -46,9 +46,11 @@ def launch_arguments(launch: Launch, port: int) -> list[str]:
     """The child's arguments. llama.cpp divides ``-c`` among its slots, hence context x parallel."""
     options = launch.options
     arguments = [
-        "--model", str(launch.model.path), "--port", str(port), "--host", "127.0.0.1", "--no-webui", "--offline",
+        "--model", str(launch.model.path), "--port", str(port), "--host", "127.0.0.1",
+        "--no-webui", "--offline",
         "-c", str(launch.num_ctx * launch.parallel), "-np", str(launch.parallel),
-        "--log-verbosity", "4", "--no-log-prefix", "--no-log-timestamps", "--no-jinja", "--chat-template", "chatml",
+        "--log-verbosity", "4", "--no-log-prefix", "--no-log-timestamps",
+        "--no-jinja", "--chat-template", "chatml",
     ]  # fmt: skip
     if not launch.uses_mmap:
         arguments += ["--load-mode", "none"]
@@ -68,6 +70,6 @@ def _batch(launch: Launch) -> list[str]:
     if not launch.embedding:
         size = launch.options.num_batch
         return ["-b", str(size), "-ub", str(size)] if size > 0 else []
-    size = str(min(EMBEDDING_BATCH, launch.num_ctx))
+    whole = str(min(EMBEDDING_BATCH, launch.num_ctx))
     pooling = [] if launch.model.metadata.is_embedding_model else ["--pooling", "mean"]
-    return ["--embedding", "-b", size, "-ub", size, *pooling]
+    return ["--embedding", "-b", whole, "-ub", whole, *pooling]

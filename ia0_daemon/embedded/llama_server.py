@@ -65,7 +65,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--split-mode", default="")
     parser.add_argument("--main-gpu", type=int, default=0)
     parser.add_argument("--pooling", default="")
-    for flag in ("no-webui", "offline", "no-log-prefix", "no-log-timestamps", "no-jinja", "context-shift", "embedding"):
+    for flag in (
+        "no-webui",
+        "offline",
+        "no-log-prefix",
+        "no-log-timestamps",
+        "no-jinja",
+        "context-shift",
+        "embedding",
+    ):
         parser.add_argument(f"--{flag}", action="store_true")
     return parser.parse_args(arguments)
 

@@ -26,14 +26,14 @@ class Config(msgspec.Struct, omit_defaults=True):
 
     model_format: str = "gguf"
     model_family: str = ""
-    model_families: list[str] = []  # noqa: RUF012 - msgspec copies a default list for each struct
+    model_families: list[str] = []
     model_type: str = ""
     file_type: str = ""
     context_length: int = 0
     embedding_length: int = 0
     architecture: str = "amd64"
     os: str = "linux"
-    rootfs: dict[str, Any] = {}  # noqa: RUF012 - as above
+    rootfs: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ _KINDS = {item.name: item.type for item in fields(Options)}
 
 def apply(options: Options, given: Mapping[str, Any]) -> Options:
     """The options with these values laid over; EngineFailure (500, as in Ollama) on a wrong type."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for key, value in given.items():
         if key not in _KINDS:
             _log.warning("invalid option provided option=%s", key)

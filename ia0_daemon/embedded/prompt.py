@@ -1,6 +1,6 @@
 """From messages to the prompt of a chat, with the oldest messages left out where it would not fit.
 
-    chat_prompt(...) -> messages that fit -> template -> prompt
+chat_prompt(...) -> messages that fit -> template -> prompt
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def render(template: Template, values: Values) -> str:
         raise EngineFailure(str(error)) from error
 
 
-def chat_prompt(  # noqa: PLR0913 - the parts of a chat, each its own thing
+def chat_prompt(
     runner: Runner,
     context: Context,
     template: Template,

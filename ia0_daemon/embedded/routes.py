@@ -86,7 +86,13 @@ class Router:
             _log.exception("unexpected failure path=%s", exchange.path)
             self._fail(exchange, HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         finally:
-            _log.info("%d | %9.3fs | %s %s", exchange.status, time.monotonic() - start, exchange.method, exchange.path)
+            _log.info(
+                "%d | %9.3fs | %s %s",
+                exchange.status,
+                time.monotonic() - start,
+                exchange.method,
+                exchange.path,
+            )
 
     def _fail(self, exchange: Exchange, status: int, text: str) -> None:
         is_late = bool(exchange.status)

@@ -79,7 +79,7 @@ class Runner:
                 self.last_error = line.strip()
 
     def wait_until_running(self, context: Context, timeout: float) -> None:
-        """Wait for the child's health; kills it and raises when it ends, when it takes too long or nobody waits."""
+        """Wait for the child's health; kill it and raise when it ends, takes too long or nobody waits."""
         deadline = self._started + timeout
         try:
             while not self._is_ready():
@@ -104,8 +104,14 @@ class Runner:
     def _ended_text(self, code: int) -> str:
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(1)
-        how = f"exit status {code}" if code >= 0 else f"signal: {signal.Signals(-code).name.removeprefix('SIG').lower()}"
-        return f"llama-server process has terminated: {how}" + (f": {self.last_error}" if self.last_error else "")
+        how = (
+            f"exit status {code}"
+            if code >= 0
+            else f"signal: {signal.Signals(-code).name.removeprefix('SIG').lower()}"
+        )
+        return f"llama-server process has terminated: {how}" + (
+            f": {self.last_error}" if self.last_error else ""
+        )
 
     def _is_ready(self) -> bool:
         try:

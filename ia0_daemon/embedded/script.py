@@ -25,7 +25,7 @@ class ScriptedCall(msgspec.Struct):
     """One call of a tool."""
 
     name: str
-    arguments: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies the default for each struct
+    arguments: dict[str, Any] = {}
 
 
 class ScriptedAnswer(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,7 +34,7 @@ class ScriptedAnswer(msgspec.Struct, forbid_unknown_fields=True):
     when: str = ""
     content: str = ""
     thinking: str = ""
-    tool_calls: list[ScriptedCall] = []  # noqa: RUF012 - as above
+    tool_calls: list[ScriptedCall] = []
     done_reason: str = "stop"
 
 

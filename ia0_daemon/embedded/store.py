@@ -1,4 +1,6 @@
-"""The models on the disk, in Ollama's layout: ``manifests/<host>/<ns>/<model>/<tag>`` and ``blobs/sha256-<hex>``.
+"""The models on the disk, in Ollama's layout.
+
+    manifests/<host>/<namespace>/<model>/<tag>  and  blobs/sha256-<hex>
 
 Owns reading and writing of manifests and blobs, listing, copying, deleting and
 which blobs are still needed. Never talks to a registry and never loads a model.

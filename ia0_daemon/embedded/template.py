@@ -72,12 +72,11 @@ class Template:
 
     def _render(self, values: Values) -> str:
         if values.prompt and values.suffix:
-            data = {"Prompt": values.prompt, "Suffix": values.suffix, "Response": ""}
-            return run(self._nodes, _data(data))
+            return run(self._nodes, _data(Prompt=values.prompt, Suffix=values.suffix, Response=""))
         system, messages = collate(values.messages)
         if "messages" in self.names:
-            data = {"System": system, "Messages": messages, "Tools": values.tools, "Response": ""}
-            return run(self._nodes, _data(data))
+            data = _data(System=system, Messages=messages, Tools=values.tools, Response="")
+            return run(self._nodes, data)
         return self._by_turns(messages)
 
     def _by_turns(self, messages: list[Message]) -> str:
@@ -87,16 +86,16 @@ class Template:
             role = message["role"]
             full = turn["Response"] or (turn["Prompt"] and role == "system")
             if full and role in ("system", "user"):
-                out.append(run(self._nodes, _data(turn)))
+                out.append(run(self._nodes, _data(**turn)))
                 turn = {"System": "", "Prompt": "", "Response": ""}
             slot = {"system": "System", "user": "Prompt", "assistant": "Response"}.get(role)
             if slot:
                 turn[slot] = message["content"]
-        out.append(run(cut_after_response(self._nodes), _data(turn)))
+        out.append(run(cut_after_response(self._nodes), _data(**turn)))
         return "".join(out)
 
 
-def _data(values: dict[str, Any]) -> dict[str, Any]:
+def _data(**values: Any) -> dict[str, Any]:
     return {"Think": False, "ThinkLevel": "", "IsThinkSet": False, **values}
 
 

@@ -10,7 +10,10 @@ import ast
 import re
 from dataclasses import dataclass
 
-_ACTION = re.compile(r"\{\{(-(?=\s))?\s*(/\*.*?\*/|(?:\"(?:\\.|[^\"\\])*\"|`[^`]*`|[^\"`}]|\}(?!\}))*?)\s*((?<=\s)-)?\}\}", re.DOTALL)
+_ACTION = re.compile(
+    r"\{\{(-(?=\s))?\s*(/\*.*?\*/|(?:\"(?:\\.|[^\"\\])*\"|`[^`]*`|[^\"`}]|\}(?!\}))*?)\s*((?<=\s)-)?\}\}",
+    re.DOTALL,
+)
 _WORD = re.compile(
     r"""\s*(?:
         (?P<string>"(?:\\.|[^"\\])*"|`[^`]*`)

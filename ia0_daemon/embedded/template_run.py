@@ -110,7 +110,9 @@ class _Run:
             raise TemplateError("template: can't give argument to non-function")
         return self._operand(head, dot, scope)
 
-    def _operand(self, item: Literal | Field | Function | Pipeline, dot: object, scope: dict[str, object]) -> object:
+    def _operand(
+        self, item: Literal | Field | Function | Pipeline, dot: object, scope: dict[str, object]
+    ) -> object:
         if isinstance(item, Literal):
             return item.value
         if isinstance(item, Function):
@@ -237,7 +239,7 @@ def _sprint(*values: object) -> str:
 
 
 def _sprintf(form: str, *values: object) -> str:
-    plain = re.sub(r"%[vdqs]", lambda match: "%s", form)
+    plain = re.sub(r"%[vdqs]", "%s", form)
     return plain % tuple(printed(value) for value in values)
 
 
