@@ -122,6 +122,16 @@ class Client:
         finally:
             stream.hang_up()
 
+    @contextmanager
+    def ask_and_leave(self, path: str, body: Any) -> Iterator[None]:
+        """POST without reading the answer, and hang up at the end of the block."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
+        try:
+            connection.request("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+            yield
+        finally:
+            connection.close()
+
     def connect(self) -> socket.socket:
         """A bare connection."""
         return socket.create_connection((self.host, self.port), timeout=self.timeout_s)

@@ -8,8 +8,9 @@ and the reason for each is printed at the end.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ import pytest
 from tests.conformance.sentences import Sentence, read_sentences
 from tests.conformance.target import Target, missing
 from tests.conformance.weights import create_second_model
+from tests.engine_process import EngineProcess
 
 EMBEDDED_MODEL = "smollm2:135m"
 SECOND_MODEL = "second:135m"
@@ -97,7 +99,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 class Starter(Protocol):
     """Starts an engine with an environment of its own; it ends with the test."""
 
-    def __call__(self, models: Sequence[str] = (EMBEDDED_MODEL,), **environment: str) -> Target: ...
+    def __call__(self, **environment: str) -> Target: ...
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +114,14 @@ def collected(pytestconfig: pytest.Config) -> list[tuple[str, tuple[str, ...]]]:
 
 
 @pytest.fixture(scope="session")
+def whole_suite(pytestconfig: pytest.Config, collected: list[tuple[str, tuple[str, ...]]]) -> bool:
+    """Whether every file of the suite was asked for, and not one test of it."""
+    files = {nodeid.partition("::")[0].rpartition("/")[2] for nodeid, _ in collected}
+    named = any("::" in argument for argument in pytestconfig.args)
+    return not named and files >= {path.name for path in Path(__file__).parent.glob("test_*.py")}
+
+
+@pytest.fixture(scope="session")
 def engine(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The engine under test, shared by the session."""
     foreign = pytestconfig.stash[FOREIGN]
@@ -119,9 +129,9 @@ def engine(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
         yield Target(foreign.url, foreign.model, foreign.second_model)
         return
     with EngineProcess(tmp_path_factory.mktemp("engine"), models=(EMBEDDED_MODEL,)) as process:
-        target = target_of(process)
+        target = Target(process.url, EMBEDDED_MODEL, SECOND_MODEL, process.pid, process.models_path)
         create_second_model(target.client, SECOND_MODEL)
-        yield replace(target, second_model=SECOND_MODEL)
+        yield target
 
 
 @pytest.fixture
@@ -129,9 +139,19 @@ def start_engine(tmp_path: Path) -> Iterator[Starter]:
     """A function that starts embedded engines for one test."""
     with ExitStack() as stack:
 
-        def start(models: Sequence[str] = (EMBEDDED_MODEL,), **environment: str) -> Target:
+        def start(**environment: str) -> Target:
             folder = tmp_path / f"engine-{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
-            return target_of(stack.enter_context(EngineProcess(folder, env=environment, models=tuple(models))))
+            process = stack.enter_context(EngineProcess(folder, env=environment, models=(EMBEDDED_MODEL,)))
+            models_dir = Path(environment.get("OLLAMA_MODELS", process.models_path))
+            return Target(process.url, EMBEDDED_MODEL, None, process.pid, models_dir)
 
         yield start
+
+
+@pytest.fixture
+def models_dir(start_engine: Starter) -> Path:
+    """A folder with a model in it, of an engine that nobody asks anything."""
+    folder = start_engine().models_dir
+    assert folder is not None
+    return folder

@@ -21,8 +21,11 @@ from tests.conformance.client import Answer, Client
 
 Need = Literal["process", "start", "writes", "second_model", "loopback"]
 
-# An array that is longer than any answer may be: whatever the model, it goes on writing.
-ENDLESS: dict[str, Any] = {"type": "array", "items": {"type": "integer"}, "minItems": 100_000}
+# An array longer than any answer may be: whatever the model, it goes on writing. In two levels, since
+# llama.cpp refuses a grammar that repeats one thing thousands of times; of words, since a number may be
+# written as one digit again and again, which ends an answer by itself.
+_WORDS = {"type": "array", "items": {"enum": ["one two three"]}, "minItems": 500}
+ENDLESS: dict[str, Any] = {"type": "array", "items": _WORDS, "minItems": 500}
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,12 @@ def argument(command: list[str], name: str) -> str:
     return command[command.index(name) + 1]
 
 
+def cpu_seconds(process: psutil.Process) -> float:
+    """The processor time that a process has used."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 def anonymous_bytes(pid: int) -> int:
     """RssAnon + VmSwap of a process."""
     return status_bytes(pid, "RssAnon") + status_bytes(pid, "VmSwap")
@@ -116,7 +125,7 @@ def status_bytes(pid: int, name: str) -> int:
 def missing(url: str, needs: set[str], second_model: str | None, writes: bool) -> str:
     """Why an engine that is not ours cannot give what a test needs; empty where it can."""
     reasons = {
-        "process": "looks at the engine's processes, which are not ours",
+        "process": "looks at processes, files or settings of an engine that is ours",
         "start": "starts an engine of its own, with its own environment or faults",
     }
     for need in ("process", "start"):

@@ -31,7 +31,9 @@ def streamed(engine: Target, **fields: Any) -> list[dict[str, Any]]:
         return list(stream.lines())
 
 
-@sentence("generate.streams-by-default", "generate.trailer", "generate.nanoseconds", "generate.zeroes-are-left-out")
+@sentence(
+    "generate.streams-by-default", "generate.trailer", "generate.nanoseconds", "generate.zeroes-are-left-out"
+)
 def test_it_streams_lines_and_a_last_line_with_the_figures(engine: Target) -> None:
     *lines, last = streamed(engine)
     assert lines

@@ -127,8 +127,8 @@ def test_with_truncate_off_a_chat_drops_nothing(engine: Target) -> None:
 
 
 def written(engine: Target, **fields: Any) -> dict[str, Any]:
-    """An answer that would not end by itself, in a context of 512."""
-    options = {"num_ctx": 512, "num_predict": 700, "temperature": 0}
+    """An answer that would not end by itself, in a context of 256."""
+    options = {"num_ctx": 256, "num_predict": 300, "temperature": 0}
     answer = engine.generate("Count from one.", format=ENDLESS, options=options, **fields)
     assert answer.status == 200, answer
     whole = answer.json()
@@ -139,24 +139,24 @@ def written(engine: Target, **fields: Any) -> dict[str, Any]:
 @sentence("shift.on-by-default")
 def test_an_answer_that_fills_the_context_goes_on(engine: Target) -> None:
     whole = written(engine)
-    assert (whole["eval_count"], whole["done_reason"]) == (700, "length")
+    assert (whole["eval_count"], whole["done_reason"]) == (300, "length")
 
 
 @sentence("shift.truncate-does-not-stop-it")
 def test_truncate_off_does_not_stop_the_shift(engine: Target) -> None:
     whole = written(engine, truncate=False)
-    assert (whole["eval_count"], whole["done_reason"]) == (700, "length")
+    assert (whole["eval_count"], whole["done_reason"]) == (300, "length")
 
 
 @sentence("shift.off")
 def test_with_the_shift_off_the_answer_ends_where_the_context_is_full(engine: Target) -> None:
     whole = written(engine, shift=False)
     assert whole["done_reason"] == "length"
-    assert 505 <= whole["prompt_eval_count"] + whole["eval_count"] <= 513
+    assert 250 <= whole["prompt_eval_count"] + whole["eval_count"] <= 257
 
 
 @sentence("options.num_predict-is-capped")
 def test_an_answer_without_a_bound_ends_at_ten_times_the_context(engine: Target) -> None:
-    options = {"num_ctx": 64, "num_predict": -1, "temperature": 0}
+    options = {"num_ctx": 16, "num_predict": -1, "temperature": 0}
     whole = engine.generate("Count.", raw=True, format=ENDLESS, options=options).json()
-    assert (whole["eval_count"], whole["done_reason"]) == (640, "length")
+    assert (whole["eval_count"], whole["done_reason"]) == (160, "length")
