@@ -1,0 +1,1 @@
+"""The supervisor: watches the engine's memory, and remedies before the kernel does."""
