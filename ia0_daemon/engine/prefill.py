@@ -1,0 +1,51 @@
+"""Whether a model's answers to a prefill repeat the prefill, asked of the engine once per model.
+
+Models that Ollama renders itself answer with the continuation alone; those that
+go to llama-server's own chat route may repeat what they were given
+[ollama.md, "Going on from a text"]. Guessing from the beginning of a real
+continuation can err where it is short, so a sentence that nobody would begin
+an answer with is tried.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from ia0_daemon.engine.messages import Message
+from ia0_daemon.errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ia0_daemon.settings.schema import Model
+
+PREFILL = "Seventeen violet kettles, said the"
+TRIAL = [Message("user", "Go on with my sentence."), Message("assistant", PREFILL)]
+# Enough tokens to show a repetition of the prefill, in any tokenizer.
+TRIAL_TOKENS = 16
+
+
+class PrefillHabits:
+    """What is known of each model; safe to use from many threads."""
+
+    def __init__(self, ask: Callable[[Model, list[Message], int], str]) -> None:
+        self._ask = ask
+        self._repeats: dict[str, bool] = {}
+        self._lock = threading.Lock()
+
+    def repeats(self, model: Model) -> bool:
+        """Say whether its answers begin with the prefill. Where the trial fails: no, as Ollama's own models."""
+        with self._lock:
+            known = self._repeats.get(model.tag)
+            if known is None:
+                known = self._try(model)
+            return known
+
+    def _try(self, model: Model) -> bool:
+        try:
+            text = self._ask(model, TRIAL, TRIAL_TOKENS)
+        except ServiceError:
+            return False
+        self._repeats[model.tag] = text.lstrip().startswith(PREFILL[: len(PREFILL) // 2])
+        return self._repeats[model.tag]

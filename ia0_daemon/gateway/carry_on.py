@@ -1,0 +1,189 @@
+"""An answer that outlives a restart of the engine.
+
+    gate -> ask -> texts ... cut! -> gate again -> ask again, or go on by prefill -> texts ...
+
+A cut before anything was handed out is asked again. A stream of plain text goes
+on from what was written. Where that cannot be right, the cut is an error.
+Owns these decisions and the seat at the gate; never shapes what the caller gets.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ia0_daemon.engine.messages import ChatLine
+from ia0_daemon.engine.seam import Seam, continuation
+from ia0_daemon.errors import EngineInterrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ia0_daemon.engine.client import Answer, EngineClient, Question
+    from ia0_daemon.gate import Gate, Tally
+    from ia0_daemon.gateway.call import Call
+
+# How long a request waits before it asks an engine that did not take its connection again, in seconds.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endurance:
+    """How far a request goes for its answer."""
+
+    max_resumes: int
+    max_wait_s: float
+    is_hopeful: Callable[[], bool]
+    """Whether an engine that is not there will be there again."""
+    nudge: Callable[[], None]
+    """Have the supervisor look now."""
+
+
+class LastingAnswer:
+    """One answer, whatever the engine does meanwhile. Close it: it frees engine and gate."""
+
+    def __init__(
+        self, client: EngineClient, gate: Gate, question: Question, call: Call, endurance: Endurance
+    ) -> None:
+        self._client, self._gate, self._question = client, gate, question
+        self._call, self._endurance = call, endurance
+        self._answer: Answer | None = None
+        self._at_gate = False
+        self._seam: Seam | None = None
+        self._written: list[str] = []
+        self._tokens = 0
+        self._handed_out = False
+        self._pending: Tally | None = None
+        self.last: ChatLine | None = None
+        """The engine's last line, with the figures of its last part."""
+
+    def begin(self) -> None:
+        """Pass the gate and ask. Returns when the engine's first line is there."""
+        self._enter(again=False)
+        try:
+            self._answer = self._client.answer(self._question, self._call.patience)
+        except EngineInterrupted as cut:
+            self._resume(cut)
+
+    def text(self) -> str:
+        """Give all of the text that has come."""
+        return "".join(self._written)
+
+    def texts(self) -> Iterator[str]:
+        """Give the text as it comes."""
+        while self._answer is not None:
+            try:
+                yield from self._part(self._answer)
+            except EngineInterrupted as cut:
+                self._resume(cut)
+            else:
+                return
+
+    def close(self) -> None:
+        """Free the engine and the gate."""
+        self._leave_engine()
+        if self._pending is not None:
+            self._settle("failed")
+
+    def figures(self) -> tuple[int, int]:
+        """Give the tokens of prompt and answer. After a resumption the earlier parts' are counted by their lines."""
+        if self.last is None:
+            return 0, self._tokens
+        prompt = self.last.prompt_eval_count
+        if self._call.resumed:
+            return max(0, prompt - self._tokens), self._tokens + self.last.eval_count
+        return prompt, self.last.eval_count
+
+    def _part(self, answer: Answer) -> Iterator[str]:
+        """Give the text of one asking, up to its end or to a cut."""
+        for text in answer.texts():
+            self._settle_resumed()
+            out = self._seam.join(text) if self._seam else text
+            if out:
+                self._written.append(out)
+                self._handed_out = True
+                yield out
+            if self._seam and self._seam.stopped:
+                break
+        self._settle_resumed()
+        # Without a last line of the engine's, a stop text was completed across the seam.
+        self.last = answer.last or ChatLine(done=True, done_reason="stop", eval_count=answer.lines)
+
+    def _resume(self, cut: EngineInterrupted) -> None:
+        """Ask again, or go on; raises `cut` where neither can be right."""
+        self._take_cut()
+        if not self._may_go_on(cut):
+            raise cut
+        question = self._next_question()
+        if question.options["num_predict"] <= 0:
+            self.last = ChatLine(done=True, done_reason="length")  # it was cut behind its last token
+            return
+        until = time.monotonic() + self._endurance.max_wait_s
+        pause_s = FIRST_PAUSE_S
+        while True:
+            self._endurance.nudge()
+            self._pause(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            self._enter(again=True)
+            try:
+                self._answer = self._client.answer(question, self._call.patience)
+            except EngineInterrupted as again:
+                self._leave_engine()
+                if time.monotonic() >= until or not self._endurance.is_hopeful():
+                    raise again from cut
+            else:
+                return
+
+    def _take_cut(self) -> None:
+        """Count what was written, leave the gate, and remember that an outcome is owed."""
+        if self._answer is not None:
+            self._tokens += self._answer.lines
+        self._leave_engine()
+        if self._pending is None:
+            self._pending = self._gate.note_cut()
+
+    def _may_go_on(self, cut: EngineInterrupted) -> bool:
+        if self._call.resumed + self._call.asked_again >= self._endurance.max_resumes:
+            return False
+        if not self._endurance.is_hopeful():
+            return False
+        return self._question.may_resume or not self._was_seen()
+
+    def _was_seen(self) -> bool:
+        """Say whether the caller has seen a part of the answer; an unstreamed one is seen when it is whole."""
+        return self._handed_out and self._call.stream
+
+    def _next_question(self) -> Question:
+        if not self._was_seen():
+            self._call.asked_again += 1
+            self._written, self._tokens, self._seam = [], 0, None
+            return self._question
+        self._call.resumed += 1
+        repeats = self._client.repeats_prefill(self._question.model)
+        self._seam = Seam(self.text(), self._question.options.get("stop", []), repeats=repeats)
+        return continuation(self._question, self.text(), self._tokens)
+
+    def _pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def _enter(self, *, again: bool) -> None:
+        self._call.gate_s += self._gate.enter(self._call.caller_gone, again=again)
+        self._at_gate = True
+
+    def _leave_engine(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.close()
+        if self._at_gate:
+            self._at_gate = False
+            self._gate.leave()
+
+    def _settle_resumed(self) -> None:
+        if self._pending is not None:
+            self._settle("went_on" if self._seam else "asked_again")
+
+    def _settle(self, outcome: str) -> None:
+        tally, self._pending = self._pending, None
+        if tally is not None:
+            self._gate.note_outcome(tally, outcome)

@@ -1,0 +1,222 @@
+"""What happens to one memory sample, top to bottom.
+
+    tick():  look -> ailing? -> judge -> decide -> hand over -> remember
+
+`ailing`, `judge` and `decide` are pure and hold every rule. A remedy runs on a
+thread of its own (see `remedy.py`); a tick only starts it and watches it, so
+that sampling goes on while answers drain. Owns the supervisor's own state: the
+past restarts, FAILED, and the operator's drain.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ia0_daemon.supervisor.ailing import Signs, ailing
+from ia0_daemon.supervisor.decide import decide
+from ia0_daemon.supervisor.event_kinds import Kind
+from ia0_daemon.supervisor.remedy import Order
+from ia0_daemon.supervisor.restart_budget import Allowance, Standing, standing
+from ia0_daemon.supervisor.verdicts import Action, State, Verdict
+
+if TYPE_CHECKING:
+    from ia0_daemon.gate import Gate
+    from ia0_daemon.settings.schema import Restart
+    from ia0_daemon.supervisor.controller import Controller
+    from ia0_daemon.supervisor.remedy import Remedy, Report
+    from ia0_daemon.supervisor.samples import Sample
+
+log = logging.getLogger(__name__)
+
+Recorder = Callable[[Kind, str, dict[str, object]], None]
+
+# Without a controller, how long after the engine was last there its return is still hoped for, in seconds:
+# systemd brings Ollama back 3 s after a crash (RestartSec of its unit).
+OBSERVED_RETURN_S = 20.0
+
+
+class Sense(Protocol):
+    """Looks at the machine and judges what it saw."""
+
+    def look(self) -> tuple[Sample, Verdict]:
+        """Take one sample and judge it with those before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Whether the engine answers, as the engine's watch last saw it."""
+
+    answers: bool
+    since_s: float
+    """For how long it has been so."""
+
+
+class Supervisor:
+    """Watches one engine."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        controller: Controller,
+        sense: Sense,
+        answering: Callable[[], Answering],
+        silent_for_s: Callable[[], dict[str, float]],
+        settings: Callable[[], Restart],
+        record: Recorder,
+    ) -> None:
+        self._gate, self._controller, self._sense = gate, controller, sense
+        self._answering, self._silent_for_s = answering, silent_for_s
+        self._settings, self._record = settings, record
+        self._restarts: list[float] = []
+        self._last_trouble = time.monotonic()
+        self._last_action = Action("none", "", code=decide(Verdict(), State(), 0).code)
+        self._lock = threading.Lock()
+        self.remedy: Remedy | None = None
+        self.failed = ""
+        """Why restarts were given up; empty while they were not."""
+        self.drained = False
+        self.last: tuple[Sample, Verdict, Action] | None = None
+        self.ticked_at = float("-inf")
+
+    def tick(self) -> None:
+        """Look once, and do what is due."""
+        sample, verdict = self._sense.look()
+        order = None if self._is_busy() else self._ailing()
+        if order is not None:
+            self._last_trouble = time.monotonic()
+            self._heal(order)
+        action = decide(verdict, self.state(sample), time.monotonic())
+        self._hand_over(action, verdict)
+        self._recover_when_calm()
+        self.last = (sample, verdict, action)
+        self.ticked_at = time.monotonic()
+
+    def state(self, sample: Sample) -> State:
+        """Give what a decision depends on beside the verdict."""
+        now, left = time.monotonic(), self.standing()
+        return State(
+            remedy_running=self._is_busy(),
+            failed=bool(self.failed),
+            drained=self.drained,
+            observe_only=not self._controller.can_restart,
+            pulling=sample.pulling,
+            cooldown_until=now + left.cooldown_left_s,
+            budget_left=left.left,
+            idle=self._gate.in_flight == 0 and self._gate.waiting == 0,
+        )
+
+    def standing(self) -> Standing:
+        """Give what is left of the restarts' budget."""
+        settings = self._settings()
+        allowance = Allowance(
+            settings.max_restarts, settings.window_s, settings.cooldown_s, settings.max_cooldown_s
+        )
+        return standing(self._restarts, time.monotonic(), allowance)
+
+    def is_hopeful(self) -> bool:
+        """Say whether an engine that is not there now will probably be there again soon."""
+        if self._controller.can_restart:
+            return not self.failed
+        answering = self._answering()
+        return answering.answers or answering.since_s < OBSERVED_RETURN_S
+
+    def restart(self, reason: str) -> bool:
+        """Restart at an operator's word: outside the budget, and out of FAILED. False while one is running."""
+        self._leave_failed("an operator asked for a restart")
+        return self._begin(Order(reason, "operator", drain=True))
+
+    def drain(self) -> None:
+        """Take this host out of service: what is under way finishes, nothing new passes."""
+        self.drained = True
+        self._gate.close("the operator drains this host", may_wait=False, expected_s=60)
+        self._record(Kind.DRAIN, "The operator drains this host.", {"in_flight": self._gate.in_flight})
+
+    def undrain(self) -> None:
+        """Put this host back into service."""
+        self.drained = False
+        self._gate.open()
+        self._record(Kind.UNDRAIN, "The operator put this host back into service.", {})
+
+    def note_done(self, report: Report) -> None:
+        """Take note of how a restart ended; called on the remedy's thread."""
+        if report.succeeded:
+            if self.drained:
+                self.drain()
+            return
+        self._record(
+            Kind.RESTART_FAILED,
+            f"The engine could not be restarted: {report.error}",
+            {"cause": report.order.cause, "error": report.error},
+        )
+        if self.standing().is_spent:
+            self._fail(report.error)
+
+    def _is_busy(self) -> bool:
+        return self.remedy is not None and self.remedy.is_running
+
+    def _ailing(self) -> Order | None:
+        if self.failed or not self._controller.can_restart:
+            return None
+        answering, settings = self._answering(), self._settings()
+        signs = Signs(
+            process_runs=self._controller.process().running,
+            answers=answering.answers,
+            unanswered_for_s=0.0 if answering.answers else answering.since_s,
+            silent_for_s=self._silent_for_s(),
+        )
+        return ailing(signs, settings.unanswered_s, settings.stall_s)
+
+    def _heal(self, order: Order) -> None:
+        """Restart what is dead or stuck, as far as the budget goes."""
+        left = self.standing()
+        if left.is_spent:
+            self._fail(order.reason)
+        elif left.cooldown_left_s <= 0 and self._begin(order):
+            self._record(Kind.ENGINE_CRASHED, f"The engine is ailing: {order.reason}.", {"cause": order.cause})
+
+    def _hand_over(self, action: Action, verdict: Verdict) -> None:
+        if action.kind == "restart":
+            self._last_trouble = time.monotonic()
+            self._begin(Order(action.why, "memory", drain=True))
+        elif action.kind == "refuse" and action.code != self._last_action.code:
+            self._record(Kind.RESTART_REFUSED, action.why, {"code": action.code})
+        self._last_action = action
+
+    def _begin(self, order: Order) -> bool:
+        with self._lock:
+            if self.remedy is None or not self.remedy.start(order):
+                return False
+            now, window_s = time.monotonic(), self._settings().window_s
+            self._restarts = [*(at for at in self._restarts if now - at < window_s), now]
+            return True
+
+    def _fail(self, reason: str) -> None:
+        """Give up, and say so: requests get their errors at once, and people an alert."""
+        if self.failed:
+            return
+        self.failed = reason
+        self._gate.open()
+        self._record(
+            Kind.SUPERVISOR_FAILED,
+            f"Restarts were given up after {self.standing().used} of them: {reason}",
+            {"error": reason, "leave_by": "ia0 restart"},
+        )
+
+    def _recover_when_calm(self) -> None:
+        """A long calm leaves FAILED: the engine answers, and nothing has been wrong for a while."""
+        if not self.failed:
+            return
+        answering = self._answering()
+        if answering.answers and answering.since_s >= self._settings().calm_s:
+            self._leave_failed(f"the engine has answered for {answering.since_s:.0f} s")
+
+    def _leave_failed(self, reason: str) -> None:
+        if self.failed:
+            self.failed = ""
+            self._restarts = []
+            self._record(Kind.SUPERVISOR_RECOVERED, f"Restarts are possible again: {reason}.", {})
