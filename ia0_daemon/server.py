@@ -8,6 +8,8 @@ Owns the order in which things start and stop. Never answers a request itself.
 from __future__ import annotations
 
 import logging
+import os
+import queue
 import signal
 import socket
 import sys
@@ -129,6 +131,7 @@ class Daemon:
         state = live.watch.state
         return {
             "version": __version__,
+            "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self.service.started, 1),
             "listen": live.settings.server.listen,
             "ready": not not_ready_because(self.service),
@@ -156,6 +159,7 @@ class Daemon:
         live.watch.start()
         self.service.live = live
         old.watch.stop()
+        old.client.close()
 
     def _refuse(self, message: str, details: list[str]) -> None:
         self.service.metrics.reloads.labels("refused").inc()
@@ -177,6 +181,7 @@ def run(source: Source) -> int:
         sys.stderr.write("".join(f"{line}\n" for line in error.lines()))
         return 1
     logs.configure(settings.log.level)
+    told = _receive_signals()
     # Else every counter has a second series with its birthday, which nobody asks for.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own lack
     try:
@@ -185,29 +190,22 @@ def run(source: Source) -> int:
     except (CannotListen, SocketInUseError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    _serve_until_told(daemon)
+    while told.get() == signal.SIGHUP:
+        _reload(daemon)
+    daemon.stop()
     return 0
 
 
-def _serve_until_told(daemon: Daemon) -> None:
-    """Wait on the main thread, which alone receives signals."""
-    told: list[int] = []
-    woken = threading.Event()
+def _receive_signals() -> queue.SimpleQueue[int]:
+    """Take signals from now on. A handler may interrupt `get` anywhere: of all queues this one allows it."""
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def tell(number: int, _frame: FrameType | None) -> None:
-        told.append(number)
-        woken.set()
+        told.put(number)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, tell)
-    while True:
-        woken.wait()
-        woken.clear()
-        while told:
-            if told.pop(0) != signal.SIGHUP:
-                daemon.stop()
-                return
-            _reload(daemon)
+    return told
 
 
 def _reload(daemon: Daemon) -> None:

@@ -104,6 +104,8 @@ class Reply:
 class ScriptedEngine:
     """Use as a context manager; `.url` is its address."""
 
+    host: str = "127.0.0.1"
+    port: int = 0
     scripts: list[list[Step]] = field(default_factory=lambda: [whole("Hello", " world")])
     tags: list[str] = field(default_factory=lambda: [TAG])
     loaded: list[str] = field(default_factory=lambda: [TAG])
@@ -111,6 +113,9 @@ class ScriptedEngine:
     connections: set[int] = field(default_factory=set)
     hung_up: queue.SimpleQueue[bool] = field(default_factory=queue.SimpleQueue)
     """One entry for each caller who left before the answer was complete."""
+    closed: queue.SimpleQueue[bool] = field(default_factory=queue.SimpleQueue)
+    """One entry for each connection that the engine has closed."""
+    load_script: list[Step] = field(default_factory=lambda: [say({"done": True, "done_reason": "load"})])
 
     def __enter__(self) -> ScriptedEngine:
         engine = self
@@ -118,8 +123,7 @@ class ScriptedEngine:
         class Handler(_Handler):
             scripted = engine
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((self.host, self.port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -132,6 +136,10 @@ class ScriptedEngine:
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
 
+    def wait_closed(self) -> None:
+        """Wait until the engine has closed a connection."""
+        assert self.closed.get(timeout=10)
+
     def next_script(self) -> list[Step]:
         return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
 
@@ -140,10 +148,20 @@ class ScriptedEngine:
         return [body for body in self.received if body["messages"]]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or each answer waits 40 ms for a delayed acknowledgement
     scripted: ScriptedEngine
+
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()
+        self.scripted.closed.put(True)
 
     def do_GET(self) -> None:
         bodies: dict[str, dict[str, Any]] = {
@@ -162,9 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.scripted.received.append(body)
         self.scripted.connections.add(self.client_address[1])
-        script = (
-            self.scripted.next_script() if body["messages"] else [say({"done": True, "done_reason": "load"})]
-        )
+        script = self.scripted.next_script() if body["messages"] else self.scripted.load_script
         reply = Reply(self)
         try:
             for step in script:

@@ -57,7 +57,7 @@ def _decoded(body: bytes) -> object:
         if trailing is None:
             raise _syntax_fault(body, str(error)) from error
         # Go decodes the first value and never looks at what follows.
-        return _decoded(body[: int(trailing.group(1))])
+        return _decoded(body[: int(trailing.group(1)) - 1])
 
 
 def _checked(value: object, kind: str, where: str) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 from ia0_daemon.embedded.completion import Piece
 from ia0_daemon.embedded.script import ScriptedCall, tool_call
 
-_TAG = re.compile(r"\.ToolCalls\s*-?\}\}\s*([^{]*?)\s*\{\{")
+_TAG = re.compile(r"\.ToolCalls\s*-?\}\}\s*([^{]*?)\s*(?=\{\{)")
 
 
 class ToolParser:
@@ -29,15 +29,18 @@ class ToolParser:
         self._names = {tool.get("function", {}).get("name") for tool in tools}
         self._held = ""
         self._calls = 0
+        self._has_shown = False
 
     def add(self, text: str) -> tuple[str, list[dict[str, Any]]]:
         """What can be shown of the text so far, and the calls that are complete."""
         self._held += text
         at = self._held.find(self._tag)
-        if at < 0:
+        if at < 0 and not self._calls:
             return self._show_all_but(_overlap(self._held, self._tag)), []
-        if self._tag == "{" and self._held[:at].strip():
+        if self._tag == "{" and (self._has_shown or self._held[: max(at, 0)].strip()):
             return self._show_all_but(0), []  # JSON in the middle of a text is no call
+        if at < 0:
+            return "", []  # behind a call only other calls count
         shown, self._held = self._held[:at], self._held[at:]
         calls = self._take_calls()
         return shown, calls
@@ -50,6 +53,7 @@ class ToolParser:
     def _show_all_but(self, count: int) -> str:
         cut = len(self._held) - count
         shown, self._held = self._held[:cut], self._held[cut:]
+        self._has_shown = self._has_shown or bool(shown.strip())
         return shown
 
     def _take_calls(self) -> list[dict[str, Any]]:
@@ -69,8 +73,7 @@ class ToolParser:
 
 def tag_of(template: str) -> str:
     """The text that stands before a call, ``{`` where the template has none."""
-    match = _TAG.search(template)
-    words = match.group(1).split() if match else []
+    words = [word for match in _TAG.finditer(template) for word in match.group(1).split()]
     return words[0] if words else "{"
 
 

@@ -8,7 +8,7 @@ answers and never shapes what the caller gets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ia0_daemon.settings.schema import Engine, Model
 
 CHAT = "/api/chat"
+# How long the end of a body may take once the answer is complete, in seconds; then the connection is cut.
+END_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +58,32 @@ class EngineClient:
         Raises the errors of `failures`, `EngineTimeout` for each bound, and
         `CallerGone`.
         """
+        if self._wire.lost():
+            self._watch.forget_loaded()
         if not self._watch.is_loaded(question.model.tag):
             self.load(question.model, patience)
         self._bound_first_token(question, patience)
         exchange = self._post(question.model, question.messages, question.options, patience)
-        return Answer(exchange, question.model.tag, patience, self._settings.timeout_s)
+        return self._answer(exchange, question.model, patience, self._settings.timeout_s)
 
     def load(self, model: Model, patience: Patience) -> None:
         """Have the model loaded with the very options that its answers are asked with."""
         patience.bound("load", self._settings.load_timeout_s, "engine.load_timeout_s")
         exchange = self._post(model, [], {}, patience)
-        answer = Answer(exchange, model.tag, patience, self._settings.load_timeout_s)
+        answer = self._answer(exchange, model, patience, self._settings.load_timeout_s)
         try:
             for _ in answer.texts():
                 pass
         finally:
             answer.close()
         self._watch.note_loaded(model.tag)
+
+    def close(self) -> None:
+        """Keep no connection any more; answers under way go on."""
+        self._wire.close()
+
+    def _answer(self, exchange: Exchange, model: Model, patience: Patience, silence_s: float) -> Answer:
+        return Answer(exchange, model.tag, patience, silence_s, self._watch.forget_loaded)
 
     def _bound_first_token(self, question: Question, patience: Patience) -> None:
         extra_s = self._settings.first_token_per_1k_chars_s * question.chars() / 1000
@@ -83,7 +94,7 @@ class EngineClient:
         self, model: Model, messages: list[Message], options: dict[str, Any], patience: Patience
     ) -> Exchange:
         runner = {"num_ctx": model.num_ctx} if model.num_ctx else {}
-        keep_alive = _keep_alive(str(self._settings.keep_alive))
+        keep_alive = self._settings.keep_alive.wire()
         body = ChatRequest(
             model=model.tag, messages=messages, options=options | runner, keep_alive=keep_alive
         )
@@ -92,6 +103,9 @@ class EngineClient:
         except EngineCut as error:
             self._watch.forget_loaded()
             raise EngineError(str(error)) from error
+        except EngineError:
+            self._watch.forget_loaded()
+            raise
         if exchange.status >= 400:
             raise self._refusal(exchange, model.tag)
         return exchange
@@ -103,14 +117,24 @@ class EngineClient:
             return EngineError(str(error))
         finally:
             exchange.close()
+        if exchange.status == 500:
+            self._watch.forget_loaded()  # most often the model's own process has died
         return failures.of_response(exchange.status, body, tag)
 
 
 class Answer:
     """An answer under way. Close it: that frees the engine if it is not complete."""
 
-    def __init__(self, exchange: Exchange, tag: str, patience: Patience, silence_s: float) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        tag: str,
+        patience: Patience,
+        silence_s: float,
+        failed: Callable[[], None],
+    ) -> None:
         self._exchange = exchange
+        self._failed = failed
         self._tag = tag
         self._patience = patience
         self._silence_s = silence_s
@@ -133,6 +157,7 @@ class Answer:
                     return
                 self._patience.bound("between_tokens", self._silence_s, "engine.timeout_s (TIMEOUT)")
         except EngineCut as error:
+            self._failed()
             raise EngineError(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EngineError(f"the engine's answer is not what Ollama's API says: {error}") from error
@@ -140,19 +165,13 @@ class Answer:
 
     def close(self) -> None:
         """Free the connection, or cut it where the answer is not complete."""
+        self._patience.bound("end", END_S, "the daemon")
         self._exchange.close(answered=self.last is not None)
 
     def _take(self, line: ChatLine) -> str:
         if line.error:
+            self._failed()
             raise failures.of_text(line.error, self._exchange.status, self._tag)
         if line.done:
             self.last = line
         return line.message.content if line.message else ""
-
-
-def _keep_alive(text: str) -> str | int | float:
-    """Write `keep_alive` as the engine takes it: a number of seconds as a number, a duration as it is."""
-    try:
-        return float(text)
-    except ValueError:
-        return text

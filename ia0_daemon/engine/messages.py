@@ -23,7 +23,7 @@ class ChatRequest(msgspec.Struct, kw_only=True):
     model: str
     messages: list[Message]
     options: dict[str, Any]
-    keep_alive: str | int | float
+    keep_alive: str | int
     stream: bool = True
     truncate: bool = False
     """Never let the engine drop the oldest messages without a word."""

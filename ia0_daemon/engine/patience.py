@@ -26,12 +26,12 @@ LOOK_INTERVAL_S = 0.2
 class Patience:
     """The waits of one request, one bound after the other."""
 
-    __slots__ = ("_bound", "_deadline", "_gone", "_seconds", "_setting", "waited_s")
+    __slots__ = ("_bound", "_deadline", "_gone", "_looked", "_seconds", "_setting", "waited_s")
 
     def __init__(self, caller_gone: Callable[[], bool]) -> None:
         self._gone = caller_gone
         self._bound = self._setting = ""
-        self._seconds = self._deadline = 0.0
+        self._seconds = self._deadline = self._looked = 0.0
         self.waited_s = 0.0
         """Seconds spent waiting for the engine so far."""
 
@@ -40,10 +40,6 @@ class Patience:
         self._bound, self._seconds, self._setting = name, seconds, setting
         self._deadline = time.monotonic() + seconds
 
-    def renew(self) -> None:
-        """Begin the present bound anew, because the engine was heard."""
-        self._deadline = time.monotonic() + self._seconds
-
     def wait_readable(self, sock: socket.socket) -> None:
         """Return once there is something to read.
 
@@ -51,6 +47,8 @@ class Patience:
         the caller hung up meanwhile.
         """
         began = time.monotonic()
+        if began - self._looked >= LOOK_INTERVAL_S:
+            self._check()  # an engine that is never silent for long must not hide that the caller has left
         poller = select.poll()
         poller.register(sock, select.POLLIN)
         try:
@@ -64,9 +62,10 @@ class Patience:
         return max(1.0, min(left_s, LOOK_INTERVAL_S) * 1000)
 
     def _check(self) -> None:
+        self._looked = time.monotonic()
         if self._gone():
             raise CallerGone("the caller hung up before the answer was complete")
-        if time.monotonic() >= self._deadline:
+        if self._looked >= self._deadline:
             raise EngineTimeout(
                 f"the engine was silent for {self._seconds:g} s while {WAITING_FOR[self._bound]}; "
                 f"{self._setting} allows no more",
@@ -80,4 +79,5 @@ WAITING_FOR = {
     "load": "loading the model",
     "first_token": "working on the first token",
     "between_tokens": "writing the answer",
+    "end": "ending the answer",
 }

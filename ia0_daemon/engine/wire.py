@@ -132,6 +132,7 @@ class Wire:
         self._timeout_s = connect_timeout_s
         self._tls = ssl.create_default_context() if address.scheme == "https" else None
         self._idle: list[socket.socket] = []
+        self._most_idle = MAX_IDLE
         self._lock = threading.Lock()
 
     def post(self, path: str, body: bytes, patience: Patience) -> Exchange:
@@ -148,6 +149,22 @@ class Wire:
             except EngineCut:
                 self.drop_idle()
         return self._exchange(self._connect(), path, body, patience)
+
+    def lost(self) -> bool:
+        """Say whether the engine has closed the kept connections, as it does when it ends; drops them then.
+
+        One connection is looked at for all: the one that the next request would take.
+        """
+        with self._lock:
+            dead = bool(self._idle) and _readable(self._idle[-1])
+        if dead:
+            self.drop_idle()
+        return dead
+
+    def close(self) -> None:
+        """Keep no connection any more. Those in use are closed when their answers end."""
+        self._most_idle = 0
+        self.drop_idle()
 
     def drop_idle(self) -> None:
         """Close every idle connection."""
@@ -180,14 +197,21 @@ class Wire:
     def _connect(self) -> socket.socket:
         try:
             sock = socket.create_connection((self._address.host, self._address.port), self._timeout_s)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock if self._tls is None else self._secured(sock, self._tls)
         except OSError as error:
             url = self._address.url
             raise EngineError(
                 f"the engine at {url} does not accept connections ({error}); engine.host says where it is",
                 engine=url,
             ) from error
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock if self._tls is None else self._tls.wrap_socket(sock, server_hostname=self._address.host)
+
+    def _secured(self, sock: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+        try:
+            return tls.wrap_socket(sock, server_hostname=self._address.host)
+        except BaseException:
+            sock.close()
+            raise
 
     def _kept(self) -> socket.socket | None:
         while True:
@@ -201,7 +225,7 @@ class Wire:
 
     def _keep(self, sock: socket.socket) -> None:
         with self._lock:
-            if len(self._idle) < MAX_IDLE:
+            if len(self._idle) < self._most_idle:
                 self._idle.append(sock)
                 return
         sock.close()

@@ -75,6 +75,7 @@ def probes(service: Service) -> Flask:
 
 def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
     app = Flask(name, static_folder=None)
+    app.url_map.merge_slashes = False  # else `//models` is answered by a redirect in HTML
     app.register_error_handler(ServiceError, _render)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _of_defect)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 
 from ia0_daemon.errors import InternalError, InvalidRequest, PayloadTooLarge, ServiceError
 from ia0_daemon.gateway.respond import encode
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
+
+# How long worker threads and the loop may take to end once nothing is under way, in seconds.
+STOP_S = 1
 
 
 class Listener:
@@ -41,7 +45,8 @@ class Listener:
             sockets=[sock],
             threads=threads,
             connection_limit=connections,
-            max_request_body_size=body_bytes,
+            # waitress refuses a body of just this size, too.
+            max_request_body_size=body_bytes + 1,
             # Without it small chunks of a stream wait until 18,000 bytes are there.
             send_bytes=1,
             # Without it a caller who hangs up is noticed only at the next write.
@@ -57,6 +62,7 @@ class Listener:
         )
         server.channel_class = _Channel
         server.refused = refused
+        server.ending = False
         self._server = server
         self._thread = threading.Thread(target=self._server.run, name=f"{app.name}-listener", daemon=True)
 
@@ -70,14 +76,19 @@ class Listener:
         self._thread.start()
 
     def stop_accepting(self) -> None:
-        """Take no new connections; those that are open go on."""
-        self._server.accepting = False
-        self._server.pull_trigger()
+        """Refuse new connections; those that are open end with the answer that is under way."""
+        self._server.ending = True
+        self._in_loop(lambda: wasyncore.dispatcher.close(self._server))
 
     def stop(self) -> None:
-        """End the worker threads and close the socket. Call it when nothing is under way any more."""
-        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
-        self._server.close()
+        """End the worker threads and close all sockets. Call it when nothing is under way any more."""
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=STOP_S)
+        self._in_loop(lambda: wasyncore.close_all(self._server._map))
+        self._thread.join(STOP_S)
+
+    def _in_loop(self, action: Callable[[], None]) -> None:
+        """Have the loop do it: closing a descriptor that another thread polls ends in a traceback."""
+        self._server.trigger.pull_trigger(action)
 
 
 class _JsonErrorTask(ErrorTask):
@@ -101,7 +112,7 @@ class _JsonErrorTask(ErrorTask):
         if refusal.code >= 500 and refusal.code != 501:
             return InternalError()
         if refusal.code == 413:
-            limit = self.channel.server.adj.max_request_body_size
+            limit = self.channel.server.adj.max_request_body_size - 1
             return PayloadTooLarge(
                 f"the body is larger than server.max_body_bytes allows, which is {limit} bytes",
                 limit=limit,
@@ -112,7 +123,19 @@ class _JsonErrorTask(ErrorTask):
         )
 
 
+class _Task(WSGITask):
+    """A request; while the listener ends, its connection ends with it."""
+
+    def build_response_header(self) -> bytes:
+        """Say `Connection: close` where the next request could not be answered any more."""
+        server: Any = self.channel.server
+        if server.ending:
+            self.set_close_on_finish()
+        return super().build_response_header()
+
+
 class _Channel(HTTPChannel):
     """A connection whose refusals are JSON."""
 
+    task_class = _Task
     error_task_class = _JsonErrorTask

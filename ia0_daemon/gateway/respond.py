@@ -70,7 +70,7 @@ def stream(
     wrong after the first byte ends in an error line, so that no stream just stops.
     """
     try:
-        for text in chain((first,), texts):
+        for text in chain((first,) if first else (), texts):
             yield from _timed(call, write({"text": text, "done": False}))
         finish()
         yield from _timed(call, write({"text": "", "done": True, **figures(call)}))

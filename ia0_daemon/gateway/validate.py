@@ -17,11 +17,12 @@ from ia0_daemon.errors import InvalidRequest
 if TYPE_CHECKING:
     from ia0_daemon.settings.schema import Limits
 
-# How much of a wrong value an error repeats, in characters.
+# How much of a wrong value, or of an unknown name, an error repeats, in characters.
 _SHOWN_CHARS = 200
 
-# msgspec names the object, not the field, where a field is unknown.
-_UNKNOWN = re.compile(r"Object contains unknown field (.*)", re.DOTALL)
+# msgspec names the object, not the field, where a field is unknown; the name can be any text.
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 Stop = Annotated[str, Meta(min_length=1, max_length=256)]
 
@@ -113,30 +114,43 @@ def _check_max_tokens(request: GenerateRequest, limits: Limits) -> None:
 
 
 def _broken_rule(message: str, body: bytes) -> InvalidRequest:
-    """Turn msgspec's sentence into ours: field, value, rule."""
-    rule, _, path = message.rstrip("`").partition(" - at `$")
-    field = path.removeprefix(".")
-    rule = rule.replace("`", "").replace(" | null", "")
-    unknown = _UNKNOWN.fullmatch(rule)
+    """Turn msgspec's sentence into ours: field, rule, value.
+
+    A value that is a text stands in the details alone: the sentence is logged, and prompts must not be.
+    """
+    unknown = _UNKNOWN.fullmatch(message)
     if unknown:
-        field = f"{field}.{unknown[1]}" if field else unknown[1]
-        rule = f"unknown field; known here: {_known_fields(field)}"
+        return _unknown_field(unknown[1], unknown[2] or "", body)
+    rule, _, path = message.removesuffix("`").partition(" - at `$")
+    rule, field = rule.replace("`", "").replace(" | null", ""), path.removeprefix(".")
     if not field:
         return InvalidRequest(f"the body breaks a rule: {rule}", rule=rule)
-    value = _value_at(body, field)
-    return InvalidRequest(f"{field}: {rule}; it is {value}", field=field, value=value, rule=rule)
+    value = _value_at(body, _steps(field))
+    said = f"; it is {_shown(value)}" if isinstance(value, int | float) else ""
+    return InvalidRequest(f"{field}: {rule}{said}", field=field, value=_shown(value), rule=rule)
 
 
-def _known_fields(field: str) -> str:
-    shape = Params if field.startswith("params.") else GenerateRequest
-    return ", ".join(shape.__struct_fields__)
+def _unknown_field(name: str, parent: str, body: bytes) -> InvalidRequest:
+    known = ", ".join((Params if parent else GenerateRequest).__struct_fields__)
+    rule = f"unknown field; known here: {known}"
+    value = _shown(_value_at(body, [*_steps(parent), name]))
+    field = f"{parent}.{name}"[:_SHOWN_CHARS] if parent else name[:_SHOWN_CHARS]
+    return InvalidRequest(f"{field}: {rule}", field=field, value=value, rule=rule)
 
 
-def _value_at(body: bytes, field: str) -> str:
-    found = msgspec.json.decode(body)
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", field.replace("[...]", "")):
-        found = found[int(index)] if index else found.get(name)
-    return _shown(found)
+def _steps(field: str) -> list[str | int]:
+    return [int(index) if index else name for name, index in _STEP.findall(field)]
+
+
+def _value_at(body: bytes, steps: list[str | int]) -> Any:
+    """Give what stands there; nothing where the rest of the body cannot be read."""
+    try:
+        found = msgspec.json.decode(body)
+        for step in steps:
+            found = found[step]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
+        return None
+    return found
 
 
 def _shown(value: object) -> str:

@@ -62,12 +62,7 @@ def start(service: Service, *, dry_run: bool = False) -> Outcome:
     wanted = fingerprints.take(service)
     with _locked(service):
         main, known = _look(service)
-        decision = decide(
-            known,
-            wanted,
-            leftovers=bool(processes.marked(service.run_path)),
-            can_reload=bool(service.reload_command),
-        )
+        decision = _decide(service, known, wanted)
         pid = main.pid if dry_run and main else None
         if not dry_run:
             pid = _act(service, decision, main, wanted)
@@ -113,6 +108,11 @@ def _look(service: Service) -> tuple[Identity | None, Fingerprint | None]:
     if record is None or not processes.is_alive(record.identity):
         return None, None
     return record.identity, record.fingerprint
+
+
+def _decide(service: Service, known: Fingerprint | None, wanted: Fingerprint) -> Decision:
+    leftovers = bool(processes.marked(service.run_path))
+    return decide(known, wanted, leftovers=leftovers, can_reload=bool(service.reload_command))
 
 
 def _act(service: Service, decision: Decision, main: Identity | None, wanted: Fingerprint) -> int:
@@ -200,6 +200,8 @@ def _until(condition: Callable[[], bool], timeout_s: float) -> bool:
 def _locked(service: Service) -> Iterator[None]:
     """One starter or stopper at a time; the lock goes with the process that holds it."""
     path = Path(f"{service.run_path}.lock")
+    for folder in (path.parent, Path(service.log_path).parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

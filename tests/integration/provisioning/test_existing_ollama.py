@@ -29,23 +29,16 @@ def ollama(site: Site) -> Iterator[str]:
         requests.delete(f"{url}/api/delete", json={"model": tag}, timeout=30)
 
 
-def test_it_is_used_and_left_alone(site: Site, fresh_site: Site, ollama: str) -> None:
+def test_it_is_used_under_the_users_own_names_and_left_alone(
+    site: Site, fresh_site: Site, ollama: str
+) -> None:
     engine = site.pid("engine")
-    up = fresh_site.up(ENGINE="ollama", OLLAMA_HOST=ollama)
+    up = fresh_site.up(ENGINE="ollama", OLLAMA_HOST=f"http://{ollama}/", MODEL_LLAMA="geral")
     assert up.code == 0, up.output
     assert (fresh_site.generate().json()["model"], fresh_site.pid("engine")) == ("qwen2-7b", None)
-    assert fresh_site.up(ENGINE="ollama", OLLAMA_HOST=ollama).changed == 0
+    assert '"geral"' in requests.get(f"http://127.0.0.1:{fresh_site.port}/models", timeout=30).text
     assert fresh_site.down().changed == 1
     assert site.pid("engine") == engine
-
-
-def test_names_of_the_users_own_are_the_public_ones(fresh_site: Site, ollama: str) -> None:
-    named = {"MODEL_QWEN2": "portugues", "MODEL_LLAMA": "geral"}
-    up = fresh_site.up(ENGINE="ollama", OLLAMA_HOST=f"http://{ollama}/", **named)
-    assert up.code == 0, up.output
-    models = requests.get(f"http://127.0.0.1:{fresh_site.port}/models", timeout=30).text
-    assert "portugues" in models
-    assert "geral" in models
 
 
 def test_a_missing_model_is_refused_before_anything_is_changed(site: Site, fresh_site: Site) -> None:

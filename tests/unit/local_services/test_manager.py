@@ -167,6 +167,13 @@ def test_a_reused_pid_is_not_ended(make_service: MakeService, tmp_path: Path) ->
     assert alive(stranger) == {pid}
 
 
+def test_folders_that_are_missing_are_made_for_this_user_alone(
+    make_service: MakeService, tmp_path: Path
+) -> None:
+    manager.start(make_service(log_path=f"{tmp_path}/log-folder/log", run_path=f"{tmp_path}/run/run.json"))
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("log-folder", "run")} == {0o700}
+
+
 def test_status_says_what_runs(make_service: MakeService) -> None:
     service = make_service()
     assert manager.status(service).state == "stopped"

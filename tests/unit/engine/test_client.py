@@ -1,0 +1,229 @@
+"""What is asked of the engine, and what its answers become."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from ia0_daemon.engine.client import Answer, EngineClient, Question
+from ia0_daemon.engine.messages import Message
+from ia0_daemon.engine.patience import Patience
+from ia0_daemon.engine.watch import EngineWatch
+from ia0_daemon.engine.wire import Wire
+from ia0_daemon.errors import (
+    CallerGone,
+    EngineError,
+    EngineTimeout,
+    ModelUnavailable,
+    ServiceError,
+)
+from ia0_daemon.settings.schema import Engine
+from ia0_daemon.settings.units import KeepAlive, Seconds
+from tests.scripted_engine import TAG, ScriptedEngine, Step, cut, piece, raw, say, status, until, whole
+from tests.unit.engine.conftest import MODEL, FakeControl, bounded
+
+QUESTION = Question(MODEL, [Message("user", "Say hello.")], {"temperature": 0.5, "num_predict": 9})
+SILENCE = until(threading.Event())
+
+
+def ask(client: EngineClient, patience: Patience) -> tuple[str, Answer]:
+    answer = client.answer(QUESTION, patience)
+    try:
+        return "".join(answer.texts()), answer
+    finally:
+        answer.close()
+
+
+def failure(client: EngineClient, engine: ScriptedEngine, *script: Step) -> ServiceError:
+    engine.scripts = [list(script)]
+    with pytest.raises(ServiceError) as caught:
+        ask(client, bounded(5))
+    return caught.value
+
+
+def test_texts_and_figures_come_through(client: EngineClient, patience: Patience) -> None:
+    text, answer = ask(client, patience)
+    assert text == "Hello world"
+    assert answer.last is not None
+    assert (answer.last.prompt_eval_count, answer.last.eval_count, answer.last.done_reason) == (7, 3, "stop")
+
+
+def test_what_is_sent(client: EngineClient, engine: ScriptedEngine, patience: Patience) -> None:
+    ask(client, patience)
+    assert engine.received == [
+        {
+            "model": TAG,
+            "messages": [{"role": "user", "content": "Say hello."}],
+            "options": {"temperature": 0.5, "num_predict": 9, "num_ctx": 512},
+            "keep_alive": "30m",
+            "stream": True,
+            "truncate": False,
+            "shift": False,
+        }
+    ]
+
+
+@pytest.mark.parametrize(("said", "sent"), [("-1", -1), ("0", 0), ("600", 600), ("1h30m", "1h30m")])
+def test_keep_alive_is_a_number_where_it_is_one(
+    wire: Wire, watch: EngineWatch, engine: ScriptedEngine, patience: Patience, said: str, sent: object
+) -> None:
+    ask(EngineClient(wire, watch, Engine(keep_alive=KeepAlive(said))), patience)
+    assert engine.received[0]["keep_alive"] == sent
+
+
+def test_a_loaded_model_is_never_loaded(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience
+) -> None:
+    for _ in range(2):
+        ask(client, patience)
+    assert len(engine.received) == len(engine.asked()) == 2
+
+
+def test_a_model_that_is_not_loaded_is_loaded_first_and_once(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience, watch: EngineWatch
+) -> None:
+    watch.forget_loaded()
+    for _ in range(2):
+        ask(client, patience)
+    assert [len(body["messages"]) for body in engine.received] == [0, 1, 1]
+
+
+def test_loading_says_the_runner_options_of_the_answers(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience, watch: EngineWatch
+) -> None:
+    watch.forget_loaded()
+    ask(client, patience)
+    load, chat = engine.received
+
+    def runner(body: dict[str, Any]) -> tuple[Any, ...]:
+        return body["model"], body["options"]["num_ctx"], body["shift"], body["keep_alive"]
+
+    assert runner(load) == runner(chat)
+
+
+def test_the_first_token_has_a_bound_that_grows_with_the_prompt(
+    wire: Wire, watch: EngineWatch, engine: ScriptedEngine
+) -> None:
+    client = EngineClient(
+        wire,
+        watch,
+        Engine(first_token_timeout_s=Seconds(0.1), first_token_per_1k_chars_s=Seconds(0.1)),
+    )
+    engine.scripts = [[SILENCE]]
+    with pytest.raises(EngineTimeout) as caught:
+        client.answer(Question(MODEL, [Message("user", "x" * 2000)]), Patience(bool))
+    assert caught.value.details == {
+        "bound": "first_token",
+        "limit_s": pytest.approx(0.3),
+        "setting": "engine.first_token_timeout_s",
+    }
+
+
+def test_loading_has_a_bound_of_its_own(wire: Wire, engine: ScriptedEngine) -> None:
+    watch = EngineWatch(FakeControl(), 60)
+    client = EngineClient(wire, watch, Engine(load_timeout_s=Seconds(0.1)))
+    engine.load_script = [SILENCE]
+    with pytest.raises(EngineTimeout, match=r"loading the model; engine\.load_timeout_s"):
+        client.answer(QUESTION, Patience(bool))
+    assert not watch.is_loaded(TAG)
+
+
+def test_silence_between_tokens_is_bounded(client: EngineClient, engine: ScriptedEngine) -> None:
+    error = failure(client, engine, say(piece("one")), SILENCE)
+    assert error.details["bound"] == "between_tokens"
+    assert engine.hung_up.get(timeout=5)
+
+
+def test_each_token_renews_the_bound_between_tokens(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience
+) -> None:
+    def pause(reply: object) -> None:
+        threading.Event().wait(0.1)  # a third of the bound, six times: a script's own pace, not a wait for it
+
+    engine.scripts = [[step for _ in range(6) for step in (say(piece("x")), pause)] + whole()]
+    assert ask(client, patience)[0] == "xxxxxx"
+
+
+@pytest.mark.parametrize("script", [[say(piece("one"))], [raw(b"")], [say(piece("one")), raw(b"")]])
+def test_an_end_without_done_is_an_error(
+    client: EngineClient, engine: ScriptedEngine, script: list[Step]
+) -> None:
+    error = failure(client, engine, *script)
+    assert isinstance(error, EngineError)
+    assert "without saying that it is done" in error.message
+
+
+def test_an_error_line_ends_the_answer(client: EngineClient, engine: ScriptedEngine) -> None:
+    error = failure(
+        client, engine, say(piece("one")), say({"error": "model runner has unexpectedly stopped"})
+    )
+    assert isinstance(error, EngineError)
+    assert error.details["engine_error"] == "model runner has unexpectedly stopped"
+
+
+@pytest.mark.parametrize("line", [b"<html>\n", b'{"message": 3}\n', b'{"done": "yes"}\n', b"\xff\n", b"\n"])
+def test_a_line_of_garbage_is_an_error(client: EngineClient, engine: ScriptedEngine, line: bytes) -> None:
+    error = failure(client, engine, raw(line))
+    assert isinstance(error, EngineError)
+    assert "is not what Ollama's API says" in error.message
+
+
+def test_a_cut_is_an_error_and_makes_the_model_unknown(
+    client: EngineClient, engine: ScriptedEngine, watch: EngineWatch
+) -> None:
+    assert isinstance(failure(client, engine, say(piece("one")), cut), EngineError)
+    assert not watch.is_loaded(TAG)
+
+
+@pytest.mark.parametrize("script", [[cut], [status(500, "the runner died")], [say({"error": "it died"})]])
+def test_after_a_failure_of_the_engine_the_model_is_loaded_again(
+    client: EngineClient, engine: ScriptedEngine, watch: EngineWatch, script: list[Step]
+) -> None:
+    failure(client, engine, *script)
+    assert not watch.is_loaded(TAG)
+
+
+def test_a_full_queue_leaves_the_model_loaded(
+    client: EngineClient, engine: ScriptedEngine, watch: EngineWatch
+) -> None:
+    failure(client, engine, status(503, "server busy, please try again.  maximum pending requests exceeded"))
+    assert watch.is_loaded(TAG)
+
+
+def test_a_restarted_engine_gets_the_model_loaded_first(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience, wire: Wire
+) -> None:
+    def end(reply: Any) -> None:
+        reply.handler.close_connection = True
+
+    engine.scripts = [[*whole("one"), end], whole("two")]
+    ask(client, patience)
+    engine.wait_closed()
+    assert ask(client, patience)[0] == "two"
+    assert [len(body["messages"]) for body in engine.received] == [1, 0, 1]
+
+
+def test_a_model_that_is_missing_is_unavailable(client: EngineClient, engine: ScriptedEngine) -> None:
+    error = failure(client, engine, status(404, f'model "{TAG}" not found, try pulling it first'))
+    assert isinstance(error, ModelUnavailable)
+
+
+@pytest.mark.parametrize("early", [[], [say(piece("one"))]])
+def test_a_caller_who_left_frees_the_engine(
+    client: EngineClient, engine: ScriptedEngine, early: list[Step]
+) -> None:
+    engine.scripts = [[*early, SILENCE]]
+    with pytest.raises(CallerGone):
+        ask(client, Patience(lambda: True))
+    assert engine.hung_up.get(timeout=5)
+
+
+def test_an_answer_that_never_ends_after_done_is_not_waited_for(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience
+) -> None:
+    engine.scripts = [[*whole("one"), SILENCE], whole("two")]
+    assert ask(client, patience)[0] == "one"
+    assert engine.hung_up.get(timeout=5)
+    assert ask(client, patience)[0] == "two"

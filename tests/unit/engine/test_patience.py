@@ -1,0 +1,81 @@
+"""What ends a wait for the engine."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ia0_daemon.engine.patience import LOOK_INTERVAL_S, WAITING_FOR, Patience
+from ia0_daemon.errors import CallerGone, EngineTimeout
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    near, far = socket.socketpair()
+    with near, far:
+        yield near, far
+
+
+@pytest.mark.parametrize("name", WAITING_FOR)
+def test_each_bound_ends_a_silence_and_names_its_setting(pair: Pair, name: str) -> None:
+    patience = Patience(bool)
+    patience.bound(name, 0.05, "engine.some_timeout_s")
+    with pytest.raises(EngineTimeout, match=r"engine\.some_timeout_s allows no more") as caught:
+        patience.wait_readable(pair[0])
+    assert caught.value.details == {"bound": name, "limit_s": 0.05, "setting": "engine.some_timeout_s"}
+    assert patience.waited_s >= 0.05
+
+
+def test_what_is_there_is_not_waited_for(pair: Pair) -> None:
+    patience = Patience(bool)
+    patience.bound("load", 5, "")
+    pair[1].send(b"x")
+    patience.wait_readable(pair[0])
+    assert patience.waited_s < 1
+
+
+def test_a_closed_connection_ends_the_wait(pair: Pair) -> None:
+    patience = Patience(bool)
+    patience.bound("load", 5, "")
+    pair[1].close()
+    patience.wait_readable(pair[0])
+
+
+def test_a_caller_who_leaves_during_a_silence_is_noticed(pair: Pair) -> None:
+    left = threading.Event()
+    patience = Patience(left.is_set)
+    patience.bound("between_tokens", 60, "")
+    threading.Timer(0.05, left.set).start()
+    with pytest.raises(CallerGone):
+        patience.wait_readable(pair[0])
+
+
+def test_a_caller_who_leaves_is_noticed_though_the_engine_is_never_silent(pair: Pair) -> None:
+    left = threading.Event()
+    patience = Patience(left.is_set)
+    patience.bound("between_tokens", 60, "")
+    pair[1].send(b"x")
+    patience.wait_readable(pair[0])
+    left.set()
+    with pytest.raises(CallerGone):
+        _wait_again_and_again(patience, pair[0])
+
+
+def test_an_engine_that_trickles_without_a_token_does_not_outlast_the_bound(pair: Pair) -> None:
+    patience = Patience(bool)
+    patience.bound("first_token", LOOK_INTERVAL_S, "")
+    pair[1].send(b"x")
+    with pytest.raises(EngineTimeout):
+        _wait_again_and_again(patience, pair[0])
+
+
+def _wait_again_and_again(patience: Patience, sock: socket.socket) -> None:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        patience.wait_readable(sock)
