@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ia0_daemon.cli_failure import Failure, config_option, source
+from ia0_daemon.cli_failure import Failure, config_option, machine_bytes, source
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.load import Source
 from ia0_daemon.settings.shown import lines
@@ -30,7 +30,7 @@ def check(file: Path) -> None:
     Exit code 0 if the daemon would start with it, 1 if not.
     """
     try:
-        Source(file, os.environ).load()
+        Source(file, os.environ, machine_bytes()).load()
     except ConfigError as error:
         raise Failure(error.lines()) from None
     click.echo(f"{file}: ok")

@@ -49,5 +49,10 @@ def config_option(function: F) -> F:
 
 
 def source(config: str) -> Source:
-    """The configuration of this process: the named file, and its environment."""
-    return Source(Path(config) if config else None, os.environ)
+    """The configuration of this process: the named file, its environment, on this machine."""
+    return Source(Path(config) if config else None, os.environ, machine_bytes())
+
+
+def machine_bytes() -> int:
+    """Memory of this machine, against which the thresholds of ``[memory]`` are checked."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -51,9 +51,9 @@ def overlay(tables: Mapping[str, object], overrides: Overrides) -> dict[str, obj
 
 
 def _built_in_models() -> dict[str, object]:
-    models = msgspec.to_builtins(Settings().models)
     return {
-        name: {key: Foreign(value, DEFAULT) for key, value in model.items()} for name, model in models.items()
+        name: {key: Foreign(value, DEFAULT) for key, value in msgspec.structs.asdict(model).items()}
+        for name, model in Settings().models.items()
     }
 
 

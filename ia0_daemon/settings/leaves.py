@@ -15,10 +15,10 @@ import msgspec
 
 from ia0_daemon.settings.catalogue import as_list, bare
 from ia0_daemon.settings.schema import Between, Secret, Spelled
-from ia0_daemon.settings.units import Bytes, KeepAlive, Level, Seconds
+from ia0_daemon.settings.units import Amount, Bytes, KeepAlive, Level, Seconds
 
-Parsed = type[Seconds] | type[Bytes] | type[KeepAlive] | type[Level]
-_PARSED = (Seconds, Bytes, KeepAlive, Level)
+Parsed = type[Seconds] | type[Bytes] | type[Amount] | type[KeepAlive] | type[Level]
+_PARSED = (Seconds, Bytes, Amount, KeepAlive, Level)
 
 _WORDS = {
     "true": True, "yes": True, "on": True, "1": True,
@@ -29,6 +29,7 @@ _WORDS = {
 _PATTERNS = {
     r"^[0-9a-f]{64}$": "a SHA-256 in lower-case hex (64 digits); `ia0 keys hash` computes it from a key",
     r"^[a-z]{2,3}$": "a language code such as pt or en",
+    r"^(json|slack)$": "one of json, slack",
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "a name of 1 to 64 letters, digits, dots, hyphens or underscores",
 }
 

@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ia0_daemon.settings import environment, toml_file
+from ia0_daemon.settings import environment, memory_rules, toml_file
 from ia0_daemon.settings.assemble import DEFAULT, Assembly, overlay
+from ia0_daemon.settings.event_rules import EVENT_RULES
 from ia0_daemon.settings.faults import ConfigError, Fault
-from ia0_daemon.settings.rules import RULES, Finding
+from ia0_daemon.settings.findings import Finding
+from ia0_daemon.settings.rules import RULES
 from ia0_daemon.settings.schema import Settings
 
 # Where a value is said to come from when there is no file at all.
@@ -39,6 +41,8 @@ class Source:
 
     path: Path | None
     environ: Mapping[str, str]
+    machine_bytes: int | None = None
+    """Memory of the machine that the configuration is for; None where it is for another than this."""
 
     def load(self) -> Settings:
         """The settings; ConfigError with every fault otherwise."""
@@ -64,15 +68,18 @@ class Source:
         assembly = Assembly(str(self.path) if self.path is not None else NO_FILE)
         settings = assembly.settings(overlay(tables, overrides))
         faults = [*overrides.faults, *assembly.faults]
-        faults += _between_settings(settings, faults, assembly.origins)
+        faults += _between_settings(settings, faults, assembly.origins, self.machine_bytes)
         if faults:
             raise ConfigError(faults)
         return Loaded(settings, assembly.origins)
 
 
-def _between_settings(settings: Settings, known: list[Fault], origins: Mapping[str, str]) -> list[Fault]:
+def _between_settings(
+    settings: Settings, known: list[Fault], origins: Mapping[str, str], machine_bytes: int | None
+) -> list[Fault]:
     """The rules' findings, but for those about a setting whose own value is already refused."""
-    findings = [finding for rule in RULES for finding in rule(settings)]
+    findings = [finding for rule in (*RULES, *EVENT_RULES) for finding in rule(settings)]
+    findings += memory_rules.findings(settings, machine_bytes)
     return [
         Fault(finding.key, finding.value, finding.rule, _origin(finding.key, origins))
         for finding in findings

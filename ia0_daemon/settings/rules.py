@@ -9,12 +9,12 @@ reads a file, the environment or the machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ia0_daemon.keys import EXAMPLE_KEYS, looks_like_key
 from ia0_daemon.settings import engine_address, listen_address
+from ia0_daemon.settings.findings import Finding, Rule
 from ia0_daemon.settings.schema import Settings
 
 # What a request says to let the router choose, so no model may be called so.
@@ -33,19 +33,6 @@ _TAG = re.compile(
 
 # A faulty entry of the list shifts the others' numbers, so these rules wait until there is none.
 _KEYS = ("auth.keys",)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A rule that does not hold: the setting to change, and the ``others`` that it was held against."""
-
-    key: str
-    value: object
-    rule: str
-    others: tuple[str, ...] = ()
-
-
-Rule = Callable[[Settings], Iterator[Finding]]
 
 
 def listeners_are_addresses(settings: Settings) -> Iterator[Finding]:
@@ -111,6 +98,15 @@ def socket_path_is_absolute(settings: Settings) -> Iterator[Finding]:
     path = PurePosixPath(settings.server.socket_path)
     if not path.is_absolute() or not path.name or "\0" in str(path):
         yield Finding("server.socket_path", settings.server.socket_path, "is not an absolute path of a file")
+
+
+def models_path_is_absolute(settings: Settings) -> Iterator[Finding]:
+    """The engine and the daemon run in different folders."""
+    path = settings.engine.models_path
+    if path and (not PurePosixPath(path).is_absolute() or "\0" in path):
+        yield Finding(
+            "engine.models_path", path, "is not an absolute path; leave it empty if it is not known"
+        )
 
 
 def control_routes_find_a_thread(settings: Settings) -> Iterator[Finding]:
@@ -182,6 +178,26 @@ def default_model_is_known(settings: Settings) -> Iterator[Finding]:
         yield Finding("default_model", settings.default_model, rule, ("models",))
 
 
+def backup_paths_are_absolute(settings: Settings) -> Iterator[Finding]:
+    """The scheduler and the command run in different folders."""
+    backup = settings.backup
+    named = [("path", backup.path), *(("include", path) for path in backup.include)]
+    if backup.engine_path:
+        named.append(("engine_path", backup.engine_path))
+    for name, path in named:
+        if not PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\0" in path:
+            yield Finding(f"backup.{name}", path, "is not an absolute path without `..`")
+
+
+def backups_are_not_backed_up(settings: Settings) -> Iterator[Finding]:
+    """Archives within archives double with each one."""
+    folder = PurePosixPath(settings.backup.path)
+    for path in map(PurePosixPath, settings.backup.include):
+        if folder.is_relative_to(path) or path.is_relative_to(folder):
+            rule = f"holds the archives themselves (backup.path is {folder}), or lies among them"
+            yield Finding("backup.include", str(path), rule, ("backup.path",))
+
+
 def _parsed(text: str) -> listen_address.ListenAddress | None:
     try:
         return listen_address.parse(text)
@@ -205,6 +221,7 @@ RULES: tuple[Rule, ...] = (
     key_names_are_no_keys,
     key_names_are_unique,
     socket_path_is_absolute,
+    models_path_is_absolute,
     control_routes_find_a_thread,
     engine_is_an_address,
     engine_is_another,
@@ -212,4 +229,6 @@ RULES: tuple[Rule, ...] = (
     model_names_are_valid,
     model_names_are_unique,
     default_model_is_known,
+    backup_paths_are_absolute,
+    backups_are_not_backed_up,
 )

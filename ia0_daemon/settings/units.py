@@ -1,4 +1,4 @@
-"""Values that are written with a unit or a word: durations, sizes, keep-alive, log level.
+"""Values that are written with a unit or a word: durations, sizes, amounts, keep-alive, log level.
 
 Owns their spellings. Never knows which setting a value belongs to.
 
@@ -29,6 +29,9 @@ _UNIT_BYTES = {
 }  # fmt: skip
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)")
 
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%", re.ASCII)
+_WHOLE_PERCENT = 100
+
 
 def go_duration(text: str) -> float:
     """Seconds of a Go duration such as ``1m30s``, ``-1m`` or ``0``; ValueError if it is none."""
@@ -54,6 +57,14 @@ def _plain_number(value: object) -> float | None:
     if isinstance(value, str) and value.isascii() and _NUMBER.fullmatch(value.strip()):
         return float(value)
     return None
+
+
+def readable_size(size: float) -> str:
+    """A size for a person, with one decimal: ``5.9 GiB``."""
+    for unit, bytes_ in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if abs(size) >= bytes_:
+            return f"{size / bytes_:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{size:.0f} B"
 
 
 class Seconds(float):
@@ -105,6 +116,42 @@ class Bytes(int):
             if self and self % size == 0:
                 return f"{self // size}{unit}"
         return str(int(self))
+
+
+class Amount(str):
+    """A size in bytes, or a percentage of the memory that there is, or ``off``: ``"12GiB"``, ``"80%"``."""
+
+    __slots__ = ()
+    rule: ClassVar[str] = "a size such as 12GiB, a percentage such as 80%, or off"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """A percentage above 0 and up to 100, a size above 0, or ``off``; ValueError otherwise."""
+        text = value.strip().lower() if isinstance(value, str) else ""
+        if text == "off":
+            return cls(text)
+        found = _PERCENT.fullmatch(text)
+        if found is not None and 0 < float(found[1]) <= _WHOLE_PERCENT:
+            return cls(f"{float(found[1]):.9g}%")
+        size = Bytes.parse(value)
+        if size < 1:
+            raise ValueError(value)
+        return cls(size.text())
+
+    @property
+    def percent(self) -> float | None:
+        """The percentage, where it is one."""
+        return float(self[:-1]) if self.endswith("%") else None
+
+    @property
+    def size(self) -> int | None:
+        """The bytes, where it is a size."""
+        return None if self == "off" or self.endswith("%") else Bytes.parse(self)
+
+    def of(self, capacity_bytes: int) -> int | None:
+        """Bytes, with percentages taken of ``capacity_bytes``; None where it is off."""
+        percent = self.percent
+        return self.size if percent is None else int(capacity_bytes * percent / _WHOLE_PERCENT)
 
 
 class KeepAlive(str):

@@ -9,7 +9,19 @@ import pytest
 from ia0_daemon.settings import reference
 from ia0_daemon.settings.catalogue import USER_NAMES, as_section, hints, settings
 from ia0_daemon.settings.documented import words
-from ia0_daemon.settings.schema import ApiKey, Auth, Engine, Limits, Log, Model, Section, Server, Settings
+from ia0_daemon.settings.schema import (
+    ApiKey,
+    Auth,
+    Backup,
+    Engine,
+    Limits,
+    Log,
+    Memory,
+    Model,
+    Section,
+    Server,
+    Settings,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -26,7 +38,7 @@ def test_the_page_names_every_setting_and_every_variable() -> None:
     assert [name for name in wanted if f"`{name}`" not in page] == []
 
 
-@pytest.mark.parametrize("section", [ApiKey, Auth, Engine, Limits, Log, Model, Server, Settings])
+@pytest.mark.parametrize("section", [ApiKey, Auth, Backup, Engine, Limits, Log, Memory, Model, Server, Settings])
 def test_every_setting_has_its_sentence(section: type[Section]) -> None:
     said = words(section)
     assert said.section
