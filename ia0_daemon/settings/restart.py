@@ -12,11 +12,13 @@ from ia0_daemon.settings.schema import Settings
 
 # The listeners, their threads and their sockets are made once, at start.
 _SECTION = "server"
+# The history is opened once as well.
+_HISTORY: Path = ("events", "path")
 
 
 def needs_restart(path: Path) -> bool:
     """Whether a change of this setting waits for the next start."""
-    return path[0] == _SECTION
+    return path[0] == _SECTION or path == _HISTORY
 
 
 def changed_needing_restart(old: Settings, new: Settings) -> list[str]:

@@ -45,7 +45,9 @@ def _value(root: object, path: Path) -> object:
 
 
 def _hidden(value: object) -> str:
-    """Of the keys their names alone."""
+    """Of the keys their names alone; of a text whether there is one."""
+    if isinstance(value, str):
+        return "(hidden)" if value else written(value)
     keys = value if isinstance(value, tuple) else ()
     names = ", ".join(f"{key.name} (hidden)" for key in keys if isinstance(key, ApiKey))
     return f"[{names}]"
