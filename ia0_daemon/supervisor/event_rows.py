@@ -48,6 +48,18 @@ class Row:
     event: Event
 
 
+@dataclass(frozen=True)
+class AlertRow:
+    """An alert that fires, as it is kept. Times are RFC 3339; `told_at` is when it was told last."""
+
+    name: str
+    severity: Severity
+    summary: str
+    details: dict[str, object]
+    since: str
+    told_at: str
+
+
 def insert(connection: sqlite3.Connection, events: Iterable[Event]) -> None:
     """Write events in one transaction: all or none."""
     rows = [(each.at, each.kind, each.severity, each.summary, details_json(each.details)) for each in events]
@@ -80,6 +92,28 @@ def select(connection: sqlite3.Connection, wanted: Wanted) -> list[Row]:
         (*values, wanted.limit),
     )
     return [_row(row) for row in rows]
+
+
+def replace_alerts(connection: sqlite3.Connection, rows: Iterable[AlertRow]) -> None:
+    """Write which alerts fire, in place of what is there."""
+    values = [
+        (row.name, row.severity, row.summary, details_json(row.details), row.since, row.told_at)
+        for row in rows
+    ]
+    with transaction(connection):
+        connection.execute("DELETE FROM alert")
+        connection.executemany("INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+def alerts(connection: sqlite3.Connection) -> list[AlertRow]:
+    """The alerts that fire, the oldest first."""
+    rows = connection.execute(
+        "SELECT name, severity, summary, details, since, told_at FROM alert ORDER BY since, name"
+    )
+    return [
+        AlertRow(name, severity, summary, msgspec.json.decode(details), since, told_at)
+        for name, severity, summary, details, since, told_at in rows
+    ]
 
 
 def newest_of(connection: sqlite3.Connection, kind: str) -> str | None:

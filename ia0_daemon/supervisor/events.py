@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from ia0_daemon.clock import timestamp
-from ia0_daemon.supervisor.event_kinds import Kind, Severity, usual_severity
+from ia0_daemon.supervisor.event_kinds import SEVERITIES, Kind, Severity, usual_severity
 
 # An event is read by a person; what is longer belongs into a log of its own.
 LONGEST_SUMMARY = 500
@@ -37,9 +37,10 @@ class Event:
 
     def bounded(self) -> Event:
         """The same with a summary and details that are not longer than an event may be."""
-        summary = " ".join(str(self.summary).split())[:LONGEST_SUMMARY]
-        plain = details_json(self.details)
-        return Event(self.at, str(self.kind), self.severity, summary, msgspec.json.decode(plain))
+        summary = " ".join(_writable(self.summary).split())[:LONGEST_SUMMARY]
+        severity = self.severity if self.severity in SEVERITIES else "error"
+        details = msgspec.json.decode(details_json(self.details))
+        return Event(_writable(self.at), _writable(self.kind), severity, summary, details)
 
 
 class Recorder(Protocol):
@@ -64,3 +65,8 @@ def _encoded(details: dict[str, object]) -> str:
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
         # Keys that are no texts, integers beyond 64 bits, or a thing that holds itself.
         return msgspec.json.encode({"unwritable": repr(details)[:1000]}).decode()
+
+
+def _writable(text: object) -> str:
+    """A text without what UTF-8 cannot say: names of files may hold it."""
+    return str(text).encode("utf-8", "replace").decode()

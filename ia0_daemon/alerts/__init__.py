@@ -1,0 +1,1 @@
+"""Alerts: conditions with a name that fire, are told, told again and resolved."""
