@@ -12,8 +12,10 @@
       +- CallerGone                499 CALLER_GONE (logged, never sent: nobody is there to read it)
       +- InternalError             500 INTERNAL_ERROR
       +- EngineError               502 ENGINE_ERROR
+      |    +- EngineInterrupted        502 ENGINE_ERROR (the answer may go on once the engine is back)
       +- ModelUnavailable          503 MODEL_UNAVAILABLE
       +- Overloaded                503 OVERLOADED
+      +- EngineRestarting          503 ENGINE_RESTARTING
       +- EngineTimeout             504 TIMEOUT
 
 Owns what an error is called and how it reads. Never logs and never answers:
@@ -131,6 +133,10 @@ class EngineError(ServiceError):
     status, code = 502, "ENGINE_ERROR"
 
 
+class EngineInterrupted(EngineError):
+    """The engine, or the model's own process, ended in the middle of a request; nothing is wrong with it."""
+
+
 class ModelUnavailable(ServiceError):
     """The model is configured, but the engine does not have it or cannot load it."""
 
@@ -141,6 +147,12 @@ class Overloaded(ServiceError):
     """As many answers as may be are under way."""
 
     status, code = 503, "OVERLOADED"
+
+
+class EngineRestarting(ServiceError):
+    """The engine is being restarted, or the host drained, and the request may not wait any longer."""
+
+    status, code = 503, "ENGINE_RESTARTING"
 
 
 class EngineTimeout(ServiceError):

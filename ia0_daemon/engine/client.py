@@ -16,11 +16,13 @@ import msgspec
 
 from ia0_daemon.engine import failures
 from ia0_daemon.engine.messages import ChatLine, ChatRequest, Message
+from ia0_daemon.engine.patience import Patience
+from ia0_daemon.engine.prefill import PrefillHabits
+from ia0_daemon.engine.progress import Progress
 from ia0_daemon.engine.wire import EngineCut, Exchange, Wire
-from ia0_daemon.errors import EngineError
+from ia0_daemon.errors import EngineError, EngineInterrupted
 
 if TYPE_CHECKING:
-    from ia0_daemon.engine.patience import Patience
     from ia0_daemon.engine.watch import EngineWatch
     from ia0_daemon.settings.schema import Engine, Model
 
@@ -37,6 +39,8 @@ class Question:
     messages: list[Message]
     options: dict[str, Any] = field(default_factory=dict)
     """Sampling options under Ollama's names; the runner's options come from the model's settings."""
+    may_resume: bool = True
+    """Whether an answer that was cut after its first token may go on by prefill."""
 
     def chars(self) -> int:
         """Count the prompt's characters, which the bound of the first token grows with."""
@@ -51,6 +55,9 @@ class EngineClient:
         self._watch = watch
         self._settings = settings
         self._encoder = msgspec.json.Encoder()
+        self._habits = PrefillHabits(self._try_prefill)
+        self.progress = Progress()
+        """Who is writing answers now, and when each was last heard."""
 
     def answer(self, question: Question, patience: Patience) -> Answer:
         """Ask, and return when the engine's first token (or its error) is there.
@@ -78,12 +85,25 @@ class EngineClient:
             answer.close()
         self._watch.note_loaded(model.tag)
 
+    def repeats_prefill(self, model: Model) -> bool:
+        """Say whether the model's answers to a prefill begin with the prefill."""
+        return self._habits.repeats(model)
+
+    def _try_prefill(self, model: Model, messages: list[Message], tokens: int) -> str:
+        patience = Patience(bool)
+        question = Question(model, messages, {"temperature": 0, "num_predict": tokens})
+        answer = self.answer(question, patience)
+        try:
+            return "".join(answer.texts())
+        finally:
+            answer.close()
+
     def close(self) -> None:
         """Keep no connection any more; answers under way go on."""
         self._wire.close()
 
     def _answer(self, exchange: Exchange, model: Model, patience: Patience, silence_s: float) -> Answer:
-        return Answer(exchange, model.tag, patience, silence_s, self._watch.forget_loaded)
+        return Answer(exchange, model.tag, patience, silence_s, self._watch.forget_loaded, self.progress)
 
     def _bound_first_token(self, question: Question, patience: Patience) -> None:
         extra_s = self._settings.first_token_per_1k_chars_s * question.chars() / 1000
@@ -102,8 +122,8 @@ class EngineClient:
             exchange = self._wire.post(CHAT, self._encoder.encode(body), patience)
         except EngineCut as error:
             self._watch.forget_loaded()
-            raise EngineError(str(error)) from error
-        except EngineError:
+            raise EngineInterrupted(str(error)) from error
+        except EngineInterrupted:
             self._watch.forget_loaded()
             raise
         if exchange.status >= 400:
@@ -114,7 +134,7 @@ class EngineClient:
         try:
             body = exchange.body()
         except EngineCut as error:
-            return EngineError(str(error))
+            return EngineInterrupted(str(error))
         finally:
             exchange.close()
         if exchange.status == 500:
@@ -132,14 +152,20 @@ class Answer:
         patience: Patience,
         silence_s: float,
         failed: Callable[[], None],
+        progress: Progress,
     ) -> None:
         self._exchange = exchange
         self._failed = failed
+        self._progress = progress
+        self._writes = False
+        self._error = ""
         self._tag = tag
         self._patience = patience
         self._silence_s = silence_s
         self.last: ChatLine | None = None
         """The line with the figures, once the answer is complete."""
+        self.lines = 0
+        """How many lines brought text: the engine writes one for each token, or fewer."""
 
     def texts(self) -> Iterator[str]:
         """Give the text as it comes; what came in one read comes in one piece.
@@ -151,27 +177,40 @@ class Answer:
         try:
             for lines in self._exchange.lines():
                 text = "".join(map(self._take, map(decoder.decode, lines)))
+                self._note_progress()
                 if text:
                     yield text
+                if self._error:
+                    self._failed()
+                    raise failures.of_text(self._error, self._exchange.status, self._tag)
                 if self.last is not None:
                     return
                 self._patience.bound("between_tokens", self._silence_s, "engine.timeout_s (TIMEOUT)")
         except EngineCut as error:
             self._failed()
-            raise EngineError(str(error)) from error
+            raise EngineInterrupted(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EngineError(f"the engine's answer is not what Ollama's API says: {error}") from error
         raise EngineError("the engine ended the answer without saying that it is done")
 
     def close(self) -> None:
         """Free the connection, or cut it where the answer is not complete."""
+        if self._writes:
+            self._progress.end(self._tag)
         self._patience.bound("end", END_S, "the daemon")
         self._exchange.close(answered=self.last is not None)
 
+    def _note_progress(self) -> None:
+        if self._writes:
+            self._progress.heard(self._tag)
+        elif self.lines:
+            self._writes = True
+            self._progress.begin(self._tag)
+
     def _take(self, line: ChatLine) -> str:
-        if line.error:
-            self._failed()
-            raise failures.of_text(line.error, self._exchange.status, self._tag)
+        self._error = self._error or line.error  # what came before it in the same read is handed out first
         if line.done:
             self.last = line
-        return line.message.content if line.message else ""
+        text = line.message.content if line.message else ""
+        self.lines += bool(text)
+        return text

@@ -14,6 +14,7 @@ from ia0_daemon.engine.messages import Failure
 from ia0_daemon.errors import (
     ContextLengthExceeded,
     EngineError,
+    EngineInterrupted,
     ModelUnavailable,
     Overloaded,
     ServiceError,
@@ -25,6 +26,8 @@ _TOO_LONG = re.compile(
 )
 _PROMPT_TOKENS = re.compile(r'"n_prompt_tokens":\s*(\d+)|request \((\d+) tokens\)')
 _CONTEXT_TOKENS = re.compile(r'"n_ctx":\s*(\d+)|context size \((\d+) tokens\)')
+# The model's own process has ended: the engine starts another one for the next request.
+_RUNNER_ENDED = ("model runner has unexpectedly stopped", "an error was encountered while running the model")
 _CANNOT_LOAD = (
     "llama-server process has terminated",
     "timed out waiting for llama-server to start",
@@ -58,6 +61,10 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
         return Overloaded("the engine's queue is full", retry_after_s=_RETRY_AFTER_S, engine_error=text)
     if any(sign in text for sign in _CANNOT_LOAD):
         return ModelUnavailable(f"the engine could not load {tag!r}: {text}", tag=tag, engine_error=text)
+    if any(sign in text for sign in _RUNNER_ENDED):
+        return EngineInterrupted(
+            f"the model's process ended: {text}", engine_error=text, engine_status=status
+        )
     return EngineError(f"the engine failed: {text}", engine_error=text, engine_status=status)
 
 

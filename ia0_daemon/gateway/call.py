@@ -52,6 +52,12 @@ class Call:
     first_token_at: float | None = None
     generation_s: float = 0.0
     """Seconds that the engine says it wrote tokens for."""
+    gate_s: float = 0.0
+    """Seconds spent waiting at the gate while the engine was restarted."""
+    asked_again: int = 0
+    """How often the whole request was asked again because the engine was cut."""
+    resumed: int = 0
+    """How often a stream went on from what was written."""
     writing_s: float = 0.0
     """Seconds that a stream waited for its caller to take what was written."""
     texts: dict[str, str] = field(default_factory=dict)
@@ -66,11 +72,10 @@ class Call:
         if self.first_token_at is None:
             self.first_token_at = time.monotonic()
 
-    def note_figures(self, last: ChatLine) -> None:
-        """Take the engine's figures of a complete answer."""
+    def note_figures(self, last: ChatLine, tokens: tuple[int, int]) -> None:
+        """Take the figures of a complete answer; `tokens` are the prompt's and the completion's."""
         self.note_first_token()
-        self.prompt_tokens = last.prompt_eval_count
-        self.completion_tokens = last.eval_count
+        self.prompt_tokens, self.completion_tokens = tokens
         self.finish_reason = last.done_reason or "stop"
         self.generation_s = last.eval_duration / 1e9
 

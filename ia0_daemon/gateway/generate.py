@@ -1,11 +1,12 @@
 """The way of a request to `/llm/generate`, top to bottom.
 
-    request limits -> validate -> route -> admission -> engine -> response
+    request limits -> validate -> route -> admission -> gate and engine -> response
 
 Authentication came before (`app.py`, for every route); the log line and the
-metrics come after, when the last byte is out (`record.py`). The supervisor's
-gate will stand between admission and engine. No step knows the one after the
-next; this page is where they are joined.
+metrics come after, when the last byte is out (`record.py`). Gate and engine are
+one step, since an answer that a restart cuts passes both again
+(`carry_on.py`). No step knows the one after the next; this page is where they
+are joined.
 """
 
 from __future__ import annotations
@@ -18,14 +19,12 @@ from ia0_daemon.engine.client import Question
 from ia0_daemon.engine.messages import Message
 from ia0_daemon.errors import EngineError, UnsupportedMediaType
 from ia0_daemon.gateway import respond
+from ia0_daemon.gateway.carry_on import Endurance, LastingAnswer
 from ia0_daemon.gateway.validate import GenerateRequest, generate_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from flask import Request
 
-    from ia0_daemon.engine.client import Answer
     from ia0_daemon.gateway.call import Call
     from ia0_daemon.gateway.service import Live, Service
 
@@ -37,9 +36,10 @@ def generate(service: Service, live: Live, call: Call, http: Request) -> Respons
     model = live.catalog.choose(wanted.model)
     call.model, call.requested_model, call.stream = model.name, wanted.model or "", wanted.stream
     service.admission.enter(call.resources, live.settings.server.max_in_flight)
-    question = Question(model, _messages(wanted), _options(wanted, live))
-    answer = live.client.answer(question, call.patience)
+    question = Question(model, _messages(wanted), _options(wanted, live), may_resume=wanted.resume)
+    answer = LastingAnswer(live.client, service.gate, question, call, _endurance(service, live))
     call.resources.callback(answer.close)
+    answer.begin()
     if wanted.stream:
         return _stream(live, call, wanted, answer, http)
     return _whole(live, call, wanted, answer)
@@ -61,6 +61,11 @@ def check_media_type(http: Request) -> None:
         )
 
 
+def _endurance(service: Service, live: Live) -> Endurance:
+    restart = live.settings.restart
+    return Endurance(restart.max_resumes, restart.max_wait_s, service.is_hopeful, service.nudge)
+
+
 def _messages(wanted: GenerateRequest) -> list[Message]:
     system = [Message("system", wanted.system)] if wanted.system else []
     return [*system, Message("user", wanted.prompt)]
@@ -72,45 +77,33 @@ def _options(wanted: GenerateRequest, live: Live) -> dict[str, Any]:
     return wanted.params.options(live.settings.limits)
 
 
-def _whole(live: Live, call: Call, wanted: GenerateRequest, answer: Answer) -> Response:
-    pieces = []
-    for text in answer.texts():
+def _whole(live: Live, call: Call, wanted: GenerateRequest, answer: LastingAnswer) -> Response:
+    for _ in answer.texts():
         call.note_first_token()
-        pieces.append(text)
-    _finish(live, call, wanted, answer, pieces)
-    body = {"text": "".join(pieces), **respond.figures(call)}
+    _finish(live, call, wanted, answer)
+    body = {"text": answer.text(), **respond.figures(call)}
     return Response(respond.encode(body), mimetype="application/json")
 
 
-def _stream(live: Live, call: Call, wanted: GenerateRequest, answer: Answer, http: Request) -> Response:
+def _stream(
+    live: Live, call: Call, wanted: GenerateRequest, answer: LastingAnswer, http: Request
+) -> Response:
     """Wait for the first token, so that what fails before it still gets a status of its own."""
     texts = answer.texts()
     first = next(texts, "")
     call.note_first_token()
     events = respond.SSE in http.headers.get("Accept", "")
     write = respond.as_event if events else respond.as_line
-    pieces = [first] if live.settings.log.prompts else []
-
-    def finish() -> None:
-        _finish(live, call, wanted, answer, pieces)
-
-    kept = _kept(texts, pieces) if live.settings.log.prompts else texts
-    body = respond.stream(call, first, kept, finish, write)
+    body = respond.stream(call, first, texts, lambda: _finish(live, call, wanted, answer), write)
     response = Response(body, mimetype=respond.SSE if events else respond.NDJSON)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the tokens back
     return response
 
 
-def _kept(texts: Iterator[str], pieces: list[str]) -> Iterator[str]:
-    for text in texts:
-        pieces.append(text)
-        yield text
-
-
-def _finish(live: Live, call: Call, wanted: GenerateRequest, answer: Answer, pieces: list[str]) -> None:
+def _finish(live: Live, call: Call, wanted: GenerateRequest, answer: LastingAnswer) -> None:
     if answer.last is None:
         raise EngineError("the engine ended the answer without saying that it is done")
-    call.note_figures(answer.last)
+    call.note_figures(answer.last, answer.figures())
     if live.settings.log.prompts:
-        call.texts = {"prompt": wanted.prompt, "system": wanted.system or "", "text": "".join(pieces)}
+        call.texts = {"prompt": wanted.prompt, "system": wanted.system or "", "text": answer.text()}

@@ -24,7 +24,7 @@ QUIET_ROUTES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"
 def record(call: Call, metrics: Metrics) -> None:
     """Write the line and count the request."""
     elapsed_s = call.elapsed_s()
-    daemon_s = max(0.0, elapsed_s - call.patience.waited_s - call.writing_s)
+    daemon_s = max(0.0, elapsed_s - call.patience.waited_s - call.gate_s - call.writing_s)
     _count(call, metrics, elapsed_s, daemon_s)
     level = logging.DEBUG if call.route in QUIET_ROUTES and call.code == OK else logging.INFO
     if log.isEnabledFor(level):
@@ -74,6 +74,9 @@ def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:
         "completion_tokens": call.completion_tokens,
         "finish_reason": call.finish_reason,
         "ttft_ms": _ms(first_s) if first_s is not None else "",
+        "gate_ms": _ms(call.gate_s) if call.gate_s else "",
+        "asked_again": call.asked_again or "",
+        "resumed": call.resumed or "",
         "latency_ms": _ms(elapsed_s),
         "engine_ms": _ms(call.patience.waited_s),
         "daemon_ms": _ms(daemon_s),

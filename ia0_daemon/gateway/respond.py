@@ -47,6 +47,8 @@ def figures(call: Call) -> dict[str, Any]:
     }
     if call.requested_model and call.requested_model != call.model:
         said["requested_model"] = call.requested_model
+    if call.resumed:
+        said["resumed"] = call.resumed
     return said
 
 

@@ -15,8 +15,11 @@ from ia0_daemon.gateway.catalog import Catalog
 from ia0_daemon.keys import KeyRing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ia0_daemon.engine.client import EngineClient
     from ia0_daemon.engine.watch import EngineWatch
+    from ia0_daemon.gate import Gate
     from ia0_daemon.gateway.metrics import Metrics
     from ia0_daemon.settings.schema import Settings
 
@@ -43,7 +46,12 @@ class Service:
 
     live: Live
     metrics: Metrics
+    gate: Gate
     admission: Admission = field(default_factory=Admission)
+    is_hopeful: Callable[[], bool] = bool
+    """Whether an engine that is not there now will probably be there again soon; the supervisor's word."""
+    nudge: Callable[[], object] = bool
+    """Have the supervisor look now."""
     started: float = field(default_factory=time.monotonic)
     stopping: bool = False
     """The daemon was told to end: what is under way is finished, readiness says no."""

@@ -170,6 +170,39 @@ class Memory(Section, frozen=True):
     """How many models the engine loads at once (OLLAMA_MAX_LOADED_MODELS); 0: all that are configured."""
 
 
+class Restart(Section, frozen=True):
+    """How the engine is restarted, and what requests do meanwhile."""
+
+    engine_service_file: Annotated[str, Spelled("an absolute path, or empty")] = ""
+    """Service file of an engine that runs as a process of this user; empty: the engine is observed only."""
+    drain_timeout_s: Annotated[Seconds, Between(0, 3600)] = Seconds(30)
+    """How long answers under way may finish before the engine is restarted; longer ones go on afterwards."""
+    ready_timeout_s: Annotated[Seconds, Between(1, 3600)] = Seconds(120)
+    """How long a restarted engine may take to answer /api/version."""
+    expected_s: Annotated[Seconds, Between(1, 3600)] = Seconds(20)
+    """How long a restart usually takes beside the drain; callers are told in Retry-After."""
+    max_waiting: Annotated[int, Meta(ge=0, le=10_000)] = 256
+    """How many new requests may wait while the engine is restarted; more are ENGINE_RESTARTING."""
+    max_wait_s: Annotated[Seconds, Between(1, 3600)] = Seconds(180)
+    """How long a request waits for a restart before it is ENGINE_RESTARTING, or for an engine that is gone."""
+    max_resumes: Annotated[int, Meta(ge=0, le=100)] = 5
+    """How often one request is asked again, or goes on, before a cut is an error."""
+    max_restarts: Annotated[int, Meta(ge=1, le=1000)] = 5
+    """How many restarts ``window_s`` may see; after that the supervisor gives up (FAILED)."""
+    window_s: Annotated[Seconds, Between(1, 604800)] = Seconds(1800)
+    """The time in which ``max_restarts`` are counted."""
+    cooldown_s: Annotated[Seconds, Between(0, 86400)] = Seconds(30)
+    """The shortest time between two restarts; doubled for each one in the window."""
+    max_cooldown_s: Annotated[Seconds, Between(0, 86400)] = Seconds(600)
+    """The most that ``cooldown_s`` is doubled to."""
+    calm_s: Annotated[Seconds, Between(1, 604800)] = Seconds(3600)
+    """How long the engine must answer before FAILED is left without an operator."""
+    unanswered_s: Annotated[Seconds, Between(1, 86400)] = Seconds(30)
+    """How long the engine may leave /api/version unanswered before it is restarted."""
+    stall_s: Annotated[Seconds, Between(0.5, 86400)] = Seconds(20)
+    """How long a model may write no token in mid-answer before the engine is restarted."""
+
+
 class Backup(Section, frozen=True):
     """What is saved of this host, how often, and for how long. Never the models' weights: they can be pulled again."""
 
@@ -262,6 +295,7 @@ class Settings(Section, frozen=True):
     auth: Auth = Auth()
     log: Log = Log()
     memory: Memory = Memory()
+    restart: Restart = Restart()
     backup: Backup = Backup()
     events: Events = Events()
     alerts: Alerts = Alerts()
