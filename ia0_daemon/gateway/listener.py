@@ -47,8 +47,6 @@ class Listener:
             connection_limit=connections,
             # waitress refuses a body of just this size, too.
             max_request_body_size=body_bytes + 1,
-            # Without it small chunks of a stream wait until 18,000 bytes are there.
-            send_bytes=1,
             # Without it a caller who hangs up is noticed only at the next write.
             channel_request_lookahead=1,
             # select() knows no descriptor above 1,023.
@@ -60,6 +58,8 @@ class Listener:
             expose_tracebacks=False,
             clear_untrusted_proxy_headers=True,
         )
+        # Else small chunks of a stream wait until 18,000 bytes are there. As an argument it is deprecated.
+        server.adj.send_bytes = 1
         server.channel_class = _Channel
         server.refused = refused
         server.ending = False
