@@ -36,6 +36,9 @@ class FakeControl:
     def loaded(self) -> list[LoadedModel]:
         return [LoadedModel(name, size=3, size_vram=2, context_length=512) for name in self.models]
 
+    def close(self) -> None:
+        """There is no connection."""
+
 
 @dataclass
 class FakeAnswer:

@@ -15,6 +15,7 @@ from ia0_daemon.gateway.app import api
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.record import record_refusal
 from ia0_daemon.gateway.service import Service
+from tests.daemon_process import wait_until_refused
 from tests.fakes import FakeAnswer, FakeClient
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -129,7 +130,7 @@ def test_a_listener_that_stops_accepting_refuses_connections_and_ends_those_it_h
         sock.sendall(post(b'{"prompt": "Hi", "stream": true}').replace(b"Connection: close\r\n", b""))
         assert file.readline().startswith(b"HTTP/1.1 200")
         listener.stop_accepting()
-        _wait_until_refused(listener)
+        wait_until_refused(listener.port)
         go_on.set()
         assert b'"done":true' in file.read()
 
@@ -141,11 +142,3 @@ def test_the_last_answer_on_a_kept_connection_says_so(listener: Listener) -> Non
         listener.stop_accepting()
         sock.sendall(GET)
         assert answer(sock)[0].headers["Connection"] == "close"
-
-
-def _wait_until_refused(listener: Listener) -> None:
-    while True:
-        try:
-            connect(listener).close()
-        except ConnectionRefusedError:
-            return
