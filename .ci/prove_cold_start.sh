@@ -19,16 +19,15 @@ unset ENGINE IA0_DIR LOG_LEVEL MAKEFLAGS MAX_TOKENS MFLAGS MODEL_LLAMA MODEL_QWE
 # Three ports that nobody has; the daemon takes IA0_PORT and the one above it.
 free_ports() {
   python3 - <<'PYTHON'
-import contextlib, socket
-with contextlib.ExitStack() as stack:
-    def listen(port):
-        return stack.enter_context(socket.create_server(("127.0.0.1", port))).getsockname()[1]
-    while True:
-        port = listen(0)
-        with contextlib.suppress(OSError, OverflowError):
-            listen(port + 1)
-            print(port, listen(0))
-            break
+import contextlib, random, socket
+while True:
+    # Below the range from which the kernel takes ports for callers.
+    port = random.randrange(20000, 32000, 4)
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+        for number in range(port, port + 3):
+            stack.enter_context(socket.create_server(("127.0.0.1", number)))
+        print(port, port + 2)
+        break
 PYTHON
 }
 read -r IA0_PORT IA0_ENGINE_PORT < <(free_ports)

@@ -67,9 +67,9 @@ class Daemon:
         self._reloading = threading.Lock()
         self.service = Service(_live(settings), Metrics())
         self.service.metrics.watch(self.service)
-        self._api_socket = _bind("server.listen", settings.server.listen)
-        probes_at = settings.server.health_listen
-        self._probe_socket = _bind("server.health_listen", probes_at) if probes_at else None
+        self._api_socket, self._probe_socket = _bind_both(
+            settings.server.listen, settings.server.health_listen
+        )
         commands = {"reload": lambda _: self.reload(), "status": lambda _: self.status()}
         self._control = ControlServer(settings.server.socket_path, commands)
 
@@ -221,6 +221,15 @@ def _live(settings: Settings) -> Live:
     watch = EngineWatch(control, settings.engine.poll_interval_s)
     wire = Wire(address, settings.engine.connect_timeout_s)
     return Live.of(settings, EngineClient(wire, watch, settings.engine), watch)
+
+
+def _bind_both(listen: str, health_listen: str) -> tuple[socket.socket, socket.socket | None]:
+    api_socket = _bind("server.listen", listen)
+    try:
+        return api_socket, _bind("server.health_listen", health_listen) if health_listen else None
+    except CannotListen:
+        api_socket.close()
+        raise
 
 
 def _bind(key: str, text: str) -> socket.socket:

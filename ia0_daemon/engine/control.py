@@ -71,6 +71,10 @@ class EngineControl:
         """Ask for the models that are loaded."""
         return self._get("/api/ps", _Loaded).models or []
 
+    def close(self) -> None:
+        """Close the kept connection."""
+        self._session.close()
+
     def _get(self, path: str, shape: type[T]) -> T:
         url = self._address.url + path
         try:

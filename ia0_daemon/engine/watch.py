@@ -61,10 +61,11 @@ class EngineWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread and the connection."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._control.close()
 
     def refresh(self) -> EngineState:
         """Ask the engine now."""

@@ -47,8 +47,6 @@ class Listener:
             connection_limit=connections,
             # waitress refuses a body of just this size, too.
             max_request_body_size=body_bytes + 1,
-            # Without it small chunks of a stream wait until 18,000 bytes are there.
-            send_bytes=1,
             # Without it a caller who hangs up is noticed only at the next write.
             channel_request_lookahead=1,
             # select() knows no descriptor above 1,023.
@@ -60,6 +58,8 @@ class Listener:
             expose_tracebacks=False,
             clear_untrusted_proxy_headers=True,
         )
+        # Else small chunks of a stream wait until 18,000 bytes are there. As an argument it is deprecated.
+        server.adj.send_bytes = 1
         server.channel_class = _Channel
         server.refused = refused
         server.ending = False
@@ -78,13 +78,21 @@ class Listener:
     def stop_accepting(self) -> None:
         """Refuse new connections; those that are open end with the answer that is under way."""
         self._server.ending = True
-        self._in_loop(lambda: wasyncore.dispatcher.close(self._server))
+        self._in_loop(self._close_door)
 
     def stop(self) -> None:
         """End the worker threads and close all sockets. Call it when nothing is under way any more."""
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=STOP_S)
         self._in_loop(lambda: wasyncore.close_all(self._server._map))
         self._thread.join(STOP_S)
+
+    def _close_door(self) -> None:
+        """Take those who have knocked already; closing the socket would reset their connections."""
+        known = -1
+        while known != len(self._server._map):
+            known = len(self._server._map)
+            self._server.handle_accept()
+        wasyncore.dispatcher.close(self._server)
 
     def _in_loop(self, action: Callable[[], None]) -> None:
         """Have the loop do it: closing a descriptor that another thread polls ends in a traceback."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SHOWN_CHARS = 200
 
 # msgspec names the object, not the field, where a field is unknown; the name can be any text.
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.(params)`)?", re.DOTALL)
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 Stop = Annotated[str, Meta(min_length=1, max_length=256)]

@@ -80,7 +80,8 @@ def test_every_message_is_part_of_the_prompt(engine: Target) -> None:
 
 @sentence("chat.fields", "generate.format")
 def test_a_schema_is_kept_in_chat_too(engine: Target) -> None:
-    schema = {"type": "object", "properties": {"sea": {"enum": ["Black", "Red"]}}, "required": ["sea"]}
+    seas = {"sea": {"enum": ["Black", "Red"]}}
+    schema = {"type": "object", "properties": seas, "required": ["sea"], "additionalProperties": False}
     whole = engine.chat([QUESTION], format=schema, options={**OPTIONS, "num_predict": 60}).json()
     assert json.loads(whole["message"]["content"])["sea"] in ("Black", "Red")
 

@@ -16,6 +16,7 @@ CITY = {
     "type": "object",
     "properties": {"city": {"enum": ["Lisbon", "Porto"]}, "rank": {"enum": [1, 2]}},
     "required": ["city", "rank"],
+    "additionalProperties": False,
 }
 
 
@@ -128,7 +129,7 @@ def test_an_empty_prompt_with_keep_alive_zero_unloads(engine: Target) -> None:
 @sentence("generate.format", "generate.fields")
 def test_format_json_gives_json(engine: Target) -> None:
     prompt = "Answer with a JSON object that has the field city."
-    whole = engine.generate(prompt, format="json", options=options(num_predict=200)).json()
+    whole = engine.generate(prompt, format="json", options=options(num_predict=60)).json()
     if whole["done_reason"] == "stop":
         json.loads(whole["response"])
     assert whole["response"].lstrip().startswith("{")
@@ -167,7 +168,9 @@ def test_logprobs_come_for_each_token(engine: Target) -> None:
 
 @sentence("generate.logprobs")
 def test_top_logprobs_name_the_likeliest(engine: Target) -> None:
-    whole = engine.generate("Name three colours.", logprobs=True, top_logprobs=3, options=options()).json()
+    whole = engine.generate(
+        "Name three colours.", logprobs=True, top_logprobs=3, options=options(repeat_penalty=1.0)
+    ).json()
     for one in whole["logprobs"]:
         assert len(one["top_logprobs"]) == 3
         assert set(one["top_logprobs"][0]) >= {"token", "logprob"}

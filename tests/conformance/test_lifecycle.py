@@ -50,7 +50,7 @@ def alive(process: psutil.Process) -> bool:
 
 @sentence("start.listens-before-it-answers", "standin.2-slow-start")
 def test_it_can_be_connected_to_before_it_answers(tmp_path: Path) -> None:
-    environment = {"IA0_ENGINE_FAULT_SLOW_START_S": "3"}
+    environment = {"IA0_ENGINE_FAULT_SLOW_START_S": "2"}
     with EngineProcess(tmp_path, env=environment, wait=False) as process:
         client = Client(process.url, timeout_s=0.5)
         wait_until(lambda: connects(client), "the port is open")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
@@ -45,11 +46,13 @@ class Play:
 
 @dataclass(frozen=True)
 class Site:
-    """A folder and three ports."""
+    """A folder and three ports; ``environment`` and ``variables`` are edits that stay."""
 
     folder: Path
     port: int
     engine_port: int
+    environment: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def up(self, *arguments: str, **environment: str) -> Play:
         """Run local.yml."""
@@ -83,6 +86,7 @@ class Site:
         return requests.post(f"http://127.0.0.1:{self.port}/llm/generate", json=body, timeout=120)
 
     def _play(self, playbook: str, arguments: tuple[str, ...], environment: dict[str, str]) -> Play:
+        edits = [word for name, value in self.variables.items() for word in ("-e", f"{name}={value}")]
         own = {
             "IA0_DIR": str(self.folder),
             "IA0_PORT": str(self.port),
@@ -90,9 +94,9 @@ class Site:
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(NAMES)}
         done = subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), f"playbooks/{playbook}", *arguments],
+            [Path(sys.executable).with_name("ansible-playbook"), f"playbooks/{playbook}", *edits, *arguments],
             cwd=REPOSITORY,
-            env=inherited | {"LC_ALL": "C.UTF-8"} | own | environment,
+            env=inherited | {"LC_ALL": "C.UTF-8"} | own | self.environment | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -110,9 +114,10 @@ def listens(port: int) -> bool:
 
 def free_site(folder: Path) -> Site:
     """A site on ports that nobody has now; the daemon takes two that follow each other."""
-    with ExitStack() as stack:
-        engine = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-        while True:
-            port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-            if port < 65535 and port + 1 != engine and not listens(port + 1):
-                return Site(folder, port, engine)
+    while True:
+        # Below the range from which the kernel takes ports for callers, so that none of them gets one meanwhile.
+        port = random.randrange(20000, 32000, 4)
+        with suppress(OSError), ExitStack() as stack:
+            for number in range(port, port + 3):
+                stack.enter_context(socket.create_server(("127.0.0.1", number)))
+            return Site(folder, port, port + 2)

@@ -33,7 +33,8 @@ def value(arguments: list[str], flag: str) -> str:
 
 def test_the_list_begins_as_ollamas() -> None:
     assert launch_arguments(launch(), 1234)[:14] == [
-        "--model", "/models/blobs/sha256-0", "--port", "1234", "--host", "127.0.0.1", "--no-webui", "--offline",
+        "--model", "/models/blobs/sha256-0", "--port", "1234", "--host", "127.0.0.1",
+        "--no-webui", "--offline",
         "-c", "4096", "-np", "1", "--log-verbosity", "4",
     ]  # fmt: skip
 

@@ -2,44 +2,12 @@ from ia0_daemon.embedded.llama_server import leak, obey, parse
 
 
 def test_the_flags_that_ollama_passes_are_understood() -> None:
-    options = parse(
-        [
-            "--model",
-            "/m",
-            "--port",
-            "1",
-            "--host",
-            "127.0.0.1",
-            "--no-webui",
-            "--offline",
-            "-c",
-            "8192",
-            "-np",
-            "2",
-        ]
-        + [
-            "--log-verbosity",
-            "4",
-            "--no-log-prefix",
-            "--no-log-timestamps",
-            "--no-jinja",
-            "--chat-template",
-            "chatml",
-        ]
-        + [
-            "--load-mode",
-            "none",
-            "--flash-attn",
-            "auto",
-            "-b",
-            "256",
-            "-ub",
-            "256",
-            "--context-shift",
-            "--keep",
-            "4",
-        ]
+    flags = (
+        "--model /m --port 1 --host 127.0.0.1 --no-webui --offline -c 8192 -np 2 --log-verbosity 4 "
+        "--no-log-prefix --no-log-timestamps --no-jinja --chat-template chatml --load-mode none "
+        "--flash-attn auto -b 256 -ub 256 --context-shift --keep 4"
     )
+    options = parse(flags.split())
     assert (options.model, options.context, options.parallel, options.batch) == ("/m", 8192, 2, 256)
     assert (options.load_mode, options.context_shift, options.keep, options.embedding) == (
         "none",

@@ -1,5 +1,6 @@
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,11 @@ def test_a_wrong_type_is_refused_in_ollamas_words(given: dict[str, object], text
         apply(Options(), given)
 
 
+def _with(name: str) -> Options:
+    changes: dict[str, Any] = {name: 7}
+    return replace(Options(), **changes)
+
+
 @pytest.mark.parametrize(("asked", "bounded"), [(-1, 40960), (10, 10), (99999, 40960), (0, 0)])
 def test_an_open_end_is_bounded_by_ten_contexts(asked: int, bounded: int) -> None:
     assert Options(num_predict=asked).bounded_predict(4096) == bounded
@@ -51,10 +57,10 @@ def test_an_open_end_is_bounded_by_ten_contexts(asked: int, bounded: int) -> Non
     "name", ["num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "draft_num_predict"]
 )
 def test_these_options_make_a_model_load_again(name: str) -> None:
-    assert replace(Options(), **{name: 7}).runner_key() != Options().runner_key()
+    assert _with(name).runner_key() != Options().runner_key()
     assert replace(Options(), use_mmap=False).runner_key() != Options().runner_key()
 
 
 @pytest.mark.parametrize("name", ["temperature", "seed", "num_predict", "num_keep", "top_k"])
 def test_any_other_option_leaves_it_loaded(name: str) -> None:
-    assert replace(Options(), **{name: 7}).runner_key() == Options().runner_key()
+    assert _with(name).runner_key() == Options().runner_key()

@@ -21,8 +21,8 @@ from ia0_daemon.errors import (
 )
 from ia0_daemon.settings.schema import Engine
 from ia0_daemon.settings.units import KeepAlive, Seconds
+from tests.fakes import MODEL, FakeControl, bounded
 from tests.scripted_engine import TAG, ScriptedEngine, Step, cut, piece, raw, say, status, until, whole
-from tests.unit.engine.conftest import MODEL, FakeControl, bounded
 
 QUESTION = Question(MODEL, [Message("user", "Say hello.")], {"temperature": 0.5, "num_predict": 9})
 SILENCE = until(threading.Event())
@@ -122,7 +122,7 @@ def test_the_first_token_has_a_bound_that_grows_with_the_prompt(
 
 
 def test_loading_has_a_bound_of_its_own(wire: Wire, engine: ScriptedEngine) -> None:
-    watch = EngineWatch(FakeControl(), 60)
+    watch = EngineWatch(FakeControl(models=[]), 60)
     client = EngineClient(wire, watch, Engine(load_timeout_s=Seconds(0.1)))
     engine.load_script = [SILENCE]
     with pytest.raises(EngineTimeout, match=r"loading the model; engine\.load_timeout_s"):

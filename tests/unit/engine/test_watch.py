@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ia0_daemon.engine.watch import EngineWatch, full_name
+from tests.fakes import FakeControl
 from tests.scripted_engine import TAG
-from tests.unit.engine.conftest import FakeControl
 
 
 @pytest.mark.parametrize(

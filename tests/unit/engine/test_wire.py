@@ -11,8 +11,8 @@ from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.wire import EngineCut, Wire
 from ia0_daemon.errors import CallerGone, EngineError, EngineTimeout
 from ia0_daemon.settings.engine_address import parse
+from tests.fakes import bounded
 from tests.scripted_engine import Reply, ScriptedEngine, Step, cut, piece, raw, say, status, until, whole
-from tests.unit.engine.conftest import bounded
 
 PATH = "/api/chat"
 BODY = b'{"messages": [1]}'

@@ -1,0 +1,144 @@
+"""What the listener refuses before there is a request, and how it ends."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from ia0_daemon.gateway.app import api
+from ia0_daemon.gateway.listener import Listener
+from ia0_daemon.gateway.record import record_refusal
+from ia0_daemon.gateway.service import Service
+from tests.daemon_process import wait_until_refused
+from tests.fakes import FakeAnswer, FakeClient
+
+GET = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST /llm/generate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.fixture
+def listener(service: Service) -> Iterator[Listener]:
+    listener = Listener(
+        api(service),
+        socket.create_server(("127.0.0.1", 0)),
+        threads=2,
+        connections=20,
+        body_bytes=1024,
+        refused=partial(record_refusal, metrics=service.metrics),
+    )
+    listener.start()
+    yield listener
+    listener.stop()
+
+
+def connect(listener: Listener) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", listener.port), timeout=10)
+
+
+def say(listener: Listener, data: bytes) -> tuple[http.client.HTTPResponse, bytes]:
+    """Send bytes, and read one answer."""
+    with connect(listener) as sock:
+        sock.sendall(data)
+        return answer(sock)
+
+
+def answer(sock: socket.socket) -> tuple[http.client.HTTPResponse, bytes]:
+    with http.client.HTTPResponse(sock) as response:
+        response.begin()
+        return response, response.read()
+
+
+def post(body: bytes, extra: bytes = b"") -> bytes:
+    return POST + b"Content-Length: %d\r\nConnection: close\r\n%s\r\n%s" % (len(body), extra, body)
+
+
+def body_of(size: int) -> bytes:
+    return b'{"prompt": "Hi"}'.ljust(size)
+
+
+REFUSED = {
+    "no request line": (b"HELLO\r\n\r\n", 400, "INVALID_REQUEST"),
+    "a wrong length": (POST + b"Content-Length: ten\r\n\r\n", 400, "INVALID_REQUEST"),
+    "a negative length": (POST + b"Content-Length: -1\r\n\r\n", 400, "INVALID_REQUEST"),
+    "two lengths": (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "INVALID_REQUEST"),
+    "a header without a colon": (b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", 400, "INVALID_REQUEST"),
+    "an unknown coding": (POST + b"Transfer-Encoding: gzip\r\n\r\n", 400, "INVALID_REQUEST"),
+    "a broken chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400, "INVALID_REQUEST"),
+    "headers without an end": (b"GET / HTTP/1.1\r\nX: " + b"x" * 300_000, 400, "INVALID_REQUEST"),
+    "a body that is announced too large": (POST + b"Content-Length: 1025\r\n\r\n", 413, "PAYLOAD_TOO_LARGE"),
+    "chunks that are too many": (
+        POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"200\r\n%s\r\n" % (b"x" * 512) * 3,
+        413,
+        "PAYLOAD_TOO_LARGE",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_broken_request_is_refused_in_the_one_shape_and_counted(
+    listener: Listener, service: Service, name: str
+) -> None:
+    data, status, code = REFUSED[name]
+    response, body = say(listener, data)
+    assert (response.status, response.headers["Content-Type"]) == (status, "application/json")
+    assert response.headers["Connection"] == "close"
+    said = json.loads(body)
+    assert set(said) == {"error", "code", "details", "timestamp"}
+    assert said["code"] == code
+    labels = {"route": "unread", "model": "", "code": code}
+    assert service.metrics.registry.get_sample_value("ia0_requests_total", labels) == 1
+
+
+def test_a_body_of_just_the_limit_is_taken(listener: Listener) -> None:
+    assert say(listener, post(body_of(1024)))[0].status == 200
+    response, body = say(listener, post(body_of(1025)))
+    assert response.status == 413
+    assert b"which is 1024 bytes" in body
+
+
+def test_a_chunked_body_is_taken(listener: Listener) -> None:
+    chunks = b'9\r\n{"prompt"\r\n7\r\n: "Hi"}\r\n0\r\n\r\n'
+    assert say(listener, POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)[0].status == 200
+
+
+def test_a_connection_is_kept_after_an_answer(listener: Listener) -> None:
+    with connect(listener) as sock:
+        for _ in range(2):
+            sock.sendall(GET)
+            assert answer(sock)[0].status == 200
+
+
+def test_a_listener_that_stops_accepting_refuses_connections_and_ends_those_it_has(
+    listener: Listener, engine: FakeClient
+) -> None:
+    go_on = threading.Event()
+
+    class Waiting(FakeAnswer):
+        def texts(self) -> Iterator[str]:
+            yield "Hello"
+            go_on.wait(10)
+            yield from super().texts()
+
+    engine.answer_ = Waiting([" world"])
+    with connect(listener) as sock, sock.makefile("rb") as file:
+        sock.sendall(post(b'{"prompt": "Hi", "stream": true}').replace(b"Connection: close\r\n", b""))
+        assert file.readline().startswith(b"HTTP/1.1 200")
+        listener.stop_accepting()
+        wait_until_refused(listener.port)
+        go_on.set()
+        assert b'"done":true' in file.read()
+
+
+def test_the_last_answer_on_a_kept_connection_says_so(listener: Listener) -> None:
+    with connect(listener) as sock:
+        sock.sendall(GET)
+        assert answer(sock)[0].headers["Connection"] is None
+        listener.stop_accepting()
+        sock.sendall(GET)
+        assert answer(sock)[0].headers["Connection"] == "close"
