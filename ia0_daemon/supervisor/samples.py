@@ -12,15 +12,11 @@ mmapped weights are not held.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-
-class EngineProcess(Protocol):
-    """Knows which process of this machine the engine is."""
-
-    def find(self) -> int | None:
-        """Give the pid of the engine's parent process; None where there is none, or not on this machine."""
+FindEngine = Callable[[], int | None]
+"""Gives the pid of the engine's parent process; None where there is none, or not on this machine."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +94,8 @@ class Host:
     """Without file cache, which the kernel takes back before it kills."""
     limit_source: str = ""
     """Which cgroup sets the limit, for people."""
+    limit_headroom_bytes: int | None = None
+    """The least that any limit up the tree has left; a wider one may be fuller, by others' use."""
 
     @property
     def capacity_bytes(self) -> int:
@@ -107,6 +105,8 @@ class Host:
     @property
     def headroom_bytes(self) -> int:
         """The lower of what the machine and what the limit still have to give."""
+        if self.limit_headroom_bytes is not None:
+            return min(self.available_bytes, self.limit_headroom_bytes)
         if self.limit_bytes is None or self.limit_used_bytes is None:
             return self.available_bytes
         return min(self.available_bytes, max(0, self.limit_bytes - self.limit_used_bytes))

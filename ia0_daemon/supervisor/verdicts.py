@@ -27,6 +27,11 @@ class Measure(StrEnum):
         """Available memory is the one of which there should be much."""
         return self is Measure.AVAILABLE
 
+    @property
+    def is_growth(self) -> bool:
+        """Growth is what a restart gives back for certain."""
+        return self in {Measure.CHILD_GROWTH, Measure.ENGINE_GROWTH}
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -34,7 +39,7 @@ class Subject:
 
     measure: Measure
     owner: Identity | None = None
-    """The child; None for the engine and the host."""
+    """The child, or the engine's parent process; None for the host."""
     tag: str = ""
     """The child's model."""
 
@@ -47,6 +52,8 @@ class Reason:
     subject: Subject
     value_bytes: int
     threshold_bytes: int
+    lacking_bytes: int
+    """What would have to come back until the level is left."""
     text: str
     """A sentence for the log, the event and the person on call."""
 
@@ -58,8 +65,8 @@ class Verdict:
     level: Level = "ok"
     reasons: tuple[Reason, ...] = ()
     """The worst first."""
-    recoverable_bytes: int = 0
-    """What a restart would give back: the growth over the baselines."""
+    recoverable_bytes: int | None = 0
+    """What a restart would give back: the growth over the baselines; None where one is only assumed."""
 
 
 class Why(StrEnum):
