@@ -68,6 +68,7 @@ class Gate:
         self._in_flight = 0
         self._waiting = 0
         self._closing: Closing | None = None
+        self._idle_since = time.monotonic()
         self.tally = Tally()
 
     @property
@@ -84,6 +85,12 @@ class Gate:
     def closing(self) -> Closing | None:
         """Why it is closed; none while it is open."""
         return self._closing
+
+    def idle_for_s(self) -> float:
+        """Give the seconds since the last request left; 0 while one is past it or waits."""
+        if self._in_flight or self._waiting:
+            return 0.0
+        return time.monotonic() - self._idle_since
 
     def limit(self, max_waiting: int, max_wait_s: float) -> None:
         """Change the bounds, as a reload does."""
@@ -110,6 +117,7 @@ class Gate:
         """Say that the request is past the engine, or that its answer was cut."""
         with self._changed:
             self._in_flight -= 1
+            self._idle_since = time.monotonic()
             self._changed.notify_all()
 
     def close(self, reason: str, *, may_wait: bool, expected_s: float) -> Tally:
@@ -131,7 +139,7 @@ class Gate:
             return self._changed.wait_for(lambda: self._in_flight == 0, timeout_s)
 
     def settled(self, tally: Tally, timeout_s: float) -> bool:
-        """Wait until the outcome of every cut answer of a closing is known; false where the time ended first."""
+        """Wait until each cut answer of a closing has its outcome; false where the time ended first."""
         with self._changed:
             return self._changed.wait_for(lambda: tally.pending == 0, timeout_s)
 

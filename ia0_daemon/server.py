@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import disable_created_metrics
 
 from ia0_daemon import __version__, logs
-from ia0_daemon.control import CommandError, ControlServer
+from ia0_daemon.control import CommandError, ControlServer, Handler
 from ia0_daemon.control_file import SocketInUseError
 from ia0_daemon.engine.client import EngineClient
 from ia0_daemon.engine.control import EngineControl
 from ia0_daemon.engine.watch import EngineWatch
 from ia0_daemon.engine.wire import Wire
+from ia0_daemon.gate import Gate
 from ia0_daemon.gateway.app import api, probes
 from ia0_daemon.gateway.health import model_state, not_ready_because
 from ia0_daemon.gateway.listener import Listener
@@ -36,6 +37,7 @@ from ia0_daemon.gateway.service import Live, Service
 from ia0_daemon.settings import engine_address, listen_address
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.restart import changed_needing_restart
+from ia0_daemon.supervisor.supervision import Supervision
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -65,13 +67,15 @@ class Daemon:
     def __init__(self, source: Source, settings: Settings) -> None:
         self._source = source
         self._reloading = threading.Lock()
-        self.service = Service(_live(settings), Metrics())
+        gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
+        self.service = Service(_live(settings), Metrics(), gate)
+        self.supervision = Supervision(self.service)
         self.service.metrics.watch(self.service)
         self._api_socket, self._probe_socket = _bind_both(
             settings.server.listen, settings.server.health_listen
         )
-        commands = {"reload": lambda _: self.reload(), "status": lambda _: self.status()}
-        self._control = ControlServer(settings.server.socket_path, commands)
+        commands: dict[str, Handler] = {"reload": lambda _: self.reload(), "status": lambda _: self.status()}
+        self._control = ControlServer(settings.server.socket_path, commands | self.supervision.commands())
 
     def start(self) -> None:
         """Serve. Raises `SocketInUseError` or `OSError` where the control socket cannot be made."""
@@ -101,6 +105,7 @@ class Daemon:
             )
         for listener in self._listeners:
             listener.start()
+        self.supervision.start(self._live_url())
         log.info("serving", extra={"event": "started", "version": __version__, "listen": server.listen})
 
     def stop(self) -> None:
@@ -109,6 +114,7 @@ class Daemon:
         self._listeners[0].stop_accepting()
         lost = self._drain()
         self._control.stop()
+        self.supervision.stop()
         self.service.live.watch.stop()
         for listener in self._listeners:
             listener.stop()
@@ -122,6 +128,7 @@ class Daemon:
             except ConfigError as error:
                 self._refuse("the configuration is wrong; the old one stays", error.lines())
         self.service.metrics.reloads.labels("applied").inc()
+        self.supervision.reloaded()
         log.info("configuration reloaded", extra={"event": "reloaded"})
         return {"reloaded": True}
 
@@ -137,9 +144,16 @@ class Daemon:
             "ready": not not_ready_because(self.service),
             "reasons": not_ready_because(self.service),
             "in_flight": self.service.admission.in_flight,
+            "supervisor": self.supervision.status(),
             "engine": {"host": live.settings.engine.host, "version": state.version, "error": state.error},
             "models": {model.name: model_state(live, model.tag) for model in live.catalog.models},
         }
+
+    def _live_url(self) -> str:
+        """Give `/health/live` on the listener that callers use; everywhere means loopback too."""
+        address = listen_address.parse(self.service.live.settings.server.listen)
+        host = "127.0.0.1" if address.is_everywhere else address.host
+        return f"http://{listen_address.ListenAddress(host, self._listeners[0].port)}/health/live"
 
     def _apply(self, new: Settings) -> None:
         old = self.service.live

@@ -35,7 +35,7 @@ class PrefillHabits:
         self._lock = threading.Lock()
 
     def repeats(self, model: Model) -> bool:
-        """Say whether its answers begin with the prefill. Where the trial fails: no, as Ollama's own models."""
+        """Say whether its answers begin with the prefill. If the trial fails: no, as Ollama's own."""
         with self._lock:
             known = self._repeats.get(model.tag)
             if known is None:

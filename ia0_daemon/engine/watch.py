@@ -36,6 +36,8 @@ class EngineState:
     """What `/api/ps` said, by full name."""
     checked_at: float = float("-inf")
     """Monotonic seconds of the answer."""
+    since: float = field(default_factory=time.monotonic)
+    """Monotonic seconds since when it has answered, or not answered."""
 
 
 class EngineWatch:
@@ -46,6 +48,7 @@ class EngineWatch:
         self._interval_s = interval_s
         self._state = EngineState()
         self._noted: frozenset[str] = frozenset()
+        self._last_loaded: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine-watch", daemon=True)
@@ -71,9 +74,13 @@ class EngineWatch:
         """Ask the engine now."""
         before = self._state
         state = self._ask()
+        if before.reachable == state.reachable:
+            state = replace(state, since=before.since)
         with self._lock:
             self._state = state
             self._noted = frozenset()
+            if state.reachable:
+                self._last_loaded = frozenset(state.loaded)
         _log_change(before, state)
         return state
 
@@ -81,6 +88,10 @@ class EngineWatch:
         """Say whether the model is known to be loaded, so that its first token needs no loading."""
         name = full_name(tag)
         return name in self._noted or name in self._state.loaded
+
+    def was_loaded(self, tag: str) -> bool:
+        """Say whether the model was loaded when the engine last answered; a restart warms those."""
+        return full_name(tag) in self._last_loaded
 
     def is_present(self, tag: str) -> bool:
         """Say whether the engine had the model when it was last asked."""
@@ -94,6 +105,7 @@ class EngineWatch:
         """Take note that the model has just been loaded, until the next question."""
         with self._lock:
             self._noted |= {full_name(tag)}
+            self._last_loaded |= {full_name(tag)}
 
     def forget_loaded(self) -> None:
         """Take nothing for loaded any more: the engine cut a connection, and may have been restarted."""

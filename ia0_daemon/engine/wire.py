@@ -128,7 +128,7 @@ class Wire:
     """The connections to one engine. Safe to use from many threads."""
 
     def __init__(self, address: Address, connect_timeout_s: float) -> None:
-        self._address = address
+        self.address = address
         self._timeout_s = connect_timeout_s
         self._tls = ssl.create_default_context() if address.scheme == "https" else None
         self._idle: list[socket.socket] = []
@@ -176,7 +176,7 @@ class Wire:
     def _exchange(self, sock: socket.socket, path: str, body: bytes, patience: Patience) -> Exchange:
         try:
             self._send(
-                sock, HEAD.format(path=self._address.path + path, size=len(body)).encode("ascii") + body
+                sock, HEAD.format(path=self.address.path + path, size=len(body)).encode("ascii") + body
             )
             file = cast("socket.socket", _WatchedSocket(sock, patience))
             response = http.client.HTTPResponse(file, method="POST")
@@ -196,11 +196,11 @@ class Wire:
 
     def _connect(self) -> socket.socket:
         try:
-            sock = socket.create_connection((self._address.host, self._address.port), self._timeout_s)
+            sock = socket.create_connection((self.address.host, self.address.port), self._timeout_s)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock if self._tls is None else self._secured(sock, self._tls)
         except OSError as error:
-            url = self._address.url
+            url = self.address.url
             raise EngineInterrupted(
                 f"the engine at {url} does not accept connections ({error}); engine.host says where it is",
                 engine=url,
@@ -208,7 +208,7 @@ class Wire:
 
     def _secured(self, sock: socket.socket, tls: ssl.SSLContext) -> socket.socket:
         try:
-            return tls.wrap_socket(sock, server_hostname=self._address.host)
+            return tls.wrap_socket(sock, server_hostname=self.address.host)
         except BaseException:
             sock.close()
             raise

@@ -36,7 +36,7 @@ class Endurance:
     max_wait_s: float
     is_hopeful: Callable[[], bool]
     """Whether an engine that is not there will be there again."""
-    nudge: Callable[[], None]
+    nudge: Callable[[], object]
     """Have the supervisor look now."""
 
 
@@ -87,7 +87,7 @@ class LastingAnswer:
             self._settle("failed")
 
     def figures(self) -> tuple[int, int]:
-        """Give the tokens of prompt and answer. After a resumption the earlier parts' are counted by their lines."""
+        """Give the tokens of prompt and answer; of parts that were cut, the lines are counted."""
         if self.last is None:
             return 0, self._tokens
         prompt = self.last.prompt_eval_count
@@ -113,7 +113,7 @@ class LastingAnswer:
     def _resume(self, cut: EngineInterrupted) -> None:
         """Ask again, or go on; raises `cut` where neither can be right."""
         self._take_cut()
-        if not self._may_go_on(cut):
+        if not self._may_go_on():
             raise cut
         question = self._next_question()
         if question.options["num_predict"] <= 0:
@@ -123,7 +123,7 @@ class LastingAnswer:
         pause_s = FIRST_PAUSE_S
         while True:
             self._endurance.nudge()
-            self._pause(pause_s)
+            time.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             self._enter(again=True)
             try:
@@ -143,7 +143,7 @@ class LastingAnswer:
         if self._pending is None:
             self._pending = self._gate.note_cut()
 
-    def _may_go_on(self, cut: EngineInterrupted) -> bool:
+    def _may_go_on(self) -> bool:
         if self._call.resumed + self._call.asked_again >= self._endurance.max_resumes:
             return False
         if not self._endurance.is_hopeful():
@@ -151,7 +151,7 @@ class LastingAnswer:
         return self._question.may_resume or not self._was_seen()
 
     def _was_seen(self) -> bool:
-        """Say whether the caller has seen a part of the answer; an unstreamed one is seen when it is whole."""
+        """Say whether the caller has seen a part of the answer; unstreamed, it is seen when it is whole."""
         return self._handed_out and self._call.stream
 
     def _next_question(self) -> Question:
@@ -163,9 +163,6 @@ class LastingAnswer:
         repeats = self._client.repeats_prefill(self._question.model)
         self._seam = Seam(self.text(), self._question.options.get("stop", []), repeats=repeats)
         return continuation(self._question, self.text(), self._tokens)
-
-    def _pause(self, seconds: float) -> None:
-        time.sleep(seconds)
 
     def _enter(self, *, again: bool) -> None:
         self._call.gate_s += self._gate.enter(self._call.caller_gone, again=again)

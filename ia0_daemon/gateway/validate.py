@@ -62,7 +62,7 @@ class GenerateRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     params: Params | None = None
     stream: bool = False
     resume: bool = True
-    """Whether a stream that the engine's restart cuts goes on from what was written, or ends with an error."""
+    """Whether a stream that a restart cuts goes on from what was written, or ends with an error."""
 
 
 _decoder = msgspec.json.Decoder(GenerateRequest)

@@ -131,7 +131,6 @@ class Remedy:
             self._restart(order, report)
         except (ControllerError, ServiceError, TimeoutError, OSError) as error:
             report.error = str(error)
-            log.error("restart failed", extra={"event": "restart_failed", "error": report.error})
         except Exception as error:
             # The edge of this thread: a defect here must not leave the gate closed for ever.
             log.exception("restart failed by a defect")
@@ -171,7 +170,7 @@ class Remedy:
             time.sleep(ASK_INTERVAL_S)
 
     def _warm(self, loaded: list[str], report: Report) -> None:
-        """Load what was loaded. A model that cannot be loaded is the affair of the requests that ask for it."""
+        """Load what was loaded. One that cannot be loaded is the affair of the requests that ask for it."""
         for tag in loaded:
             try:
                 self._engine.warm(tag)
@@ -217,8 +216,9 @@ class Remedy:
 def _summary(report: Report, tally: Tally) -> str:
     total_s = sum(report.seconds.values())
     return (
-        f"The engine was restarted in {total_s:.1f} s ({report.order.reason}): {tally.waited} requests waited, "
-        f"{tally.asked_again} were asked again, {tally.went_on} went on, {tally.failed} failed."
+        f"The engine was restarted in {total_s:.1f} s ({report.order.reason}): "
+        f"{tally.waited} requests waited, {tally.asked_again} were asked again, "
+        f"{tally.went_on} went on, {tally.failed} failed."
     )
 
 

@@ -26,7 +26,7 @@ from ia0_daemon.supervisor.verdicts import Action, State, Verdict
 
 if TYPE_CHECKING:
     from ia0_daemon.gate import Gate
-    from ia0_daemon.settings.schema import Restart
+    from ia0_daemon.settings.schema import Settings
     from ia0_daemon.supervisor.controller import Controller
     from ia0_daemon.supervisor.remedy import Remedy, Report
     from ia0_daemon.supervisor.samples import Sample
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Recorder = Callable[[Kind, str, dict[str, object]], None]
+
+_OF_LEVEL = {"ok": Kind.MEMORY_OK, "soft": Kind.MEMORY_SOFT, "hard": Kind.MEMORY_HARD}
 
 # Without a controller, how long after the engine was last there its return is still hoped for, in seconds:
 # systemd brings Ollama back 3 s after a crash (RestartSec of its unit).
@@ -66,14 +68,13 @@ class Supervisor:
         sense: Sense,
         answering: Callable[[], Answering],
         silent_for_s: Callable[[], dict[str, float]],
-        settings: Callable[[], Restart],
+        settings: Callable[[], Settings],
         record: Recorder,
     ) -> None:
         self._gate, self._controller, self._sense = gate, controller, sense
         self._answering, self._silent_for_s = answering, silent_for_s
         self._settings, self._record = settings, record
         self._restarts: list[float] = []
-        self._last_trouble = time.monotonic()
         self._last_action = Action("none", "", code=decide(Verdict(), State(), 0).code)
         self._lock = threading.Lock()
         self.remedy: Remedy | None = None
@@ -88,10 +89,10 @@ class Supervisor:
         sample, verdict = self._sense.look()
         order = None if self._is_busy() else self._ailing()
         if order is not None:
-            self._last_trouble = time.monotonic()
             self._heal(order)
         action = decide(verdict, self.state(sample), time.monotonic())
-        self._hand_over(action, verdict)
+        self._tell_level(verdict)
+        self._hand_over(action)
         self._recover_when_calm()
         self.last = (sample, verdict, action)
         self.ticked_at = time.monotonic()
@@ -107,12 +108,12 @@ class Supervisor:
             pulling=sample.pulling,
             cooldown_until=now + left.cooldown_left_s,
             budget_left=left.left,
-            idle=self._gate.in_flight == 0 and self._gate.waiting == 0,
+            idle=0 < self._idle_restart_s() <= self._gate.idle_for_s(),
         )
 
     def standing(self) -> Standing:
         """Give what is left of the restarts' budget."""
-        settings = self._settings()
+        settings = self._settings().restart
         allowance = Allowance(
             settings.max_restarts, settings.window_s, settings.cooldown_s, settings.max_cooldown_s
         )
@@ -126,7 +127,7 @@ class Supervisor:
         return answering.answers or answering.since_s < OBSERVED_RETURN_S
 
     def restart(self, reason: str) -> bool:
-        """Restart at an operator's word: outside the budget, and out of FAILED. False while one is running."""
+        """Restart at an operator's word: outside the budget, out of FAILED. False while one is running."""
         self._leave_failed("an operator asked for a restart")
         return self._begin(Order(reason, "operator", drain=True))
 
@@ -156,13 +157,16 @@ class Supervisor:
         if self.standing().is_spent:
             self._fail(report.error)
 
+    def _idle_restart_s(self) -> float:
+        return self._settings().memory.soft_restart_idle_s
+
     def _is_busy(self) -> bool:
         return self.remedy is not None and self.remedy.is_running
 
     def _ailing(self) -> Order | None:
         if self.failed or not self._controller.can_restart:
             return None
-        answering, settings = self._answering(), self._settings()
+        answering, settings = self._answering(), self._settings().restart
         signs = Signs(
             process_runs=self._controller.process().running,
             answers=answering.answers,
@@ -176,12 +180,22 @@ class Supervisor:
         left = self.standing()
         if left.is_spent:
             self._fail(order.reason)
-        elif left.cooldown_left_s <= 0 and self._begin(order):
-            self._record(Kind.ENGINE_CRASHED, f"The engine is ailing: {order.reason}.", {"cause": order.cause})
+        elif left.cooldown_left_s <= 0:
+            summary = f"The engine is ailing: {order.reason}."
+            self._record(Kind.ENGINE_CRASHED, summary, {"cause": order.cause})
+            self._begin(order)
 
-    def _hand_over(self, action: Action, verdict: Verdict) -> None:
+    def _tell_level(self, verdict: Verdict) -> None:
+        """Record a change of the level, once."""
+        before = self.last[1].level if self.last else "ok"
+        if verdict.level == before:
+            return
+        summary = verdict.reasons[0].text if verdict.reasons else "Memory is below every threshold again."
+        reasons = [reason.text for reason in verdict.reasons]
+        self._record(_OF_LEVEL[verdict.level], summary, {"before": before, "reasons": reasons})
+
+    def _hand_over(self, action: Action) -> None:
         if action.kind == "restart":
-            self._last_trouble = time.monotonic()
             self._begin(Order(action.why, "memory", drain=True))
         elif action.kind == "refuse" and action.code != self._last_action.code:
             self._record(Kind.RESTART_REFUSED, action.why, {"code": action.code})
@@ -191,7 +205,7 @@ class Supervisor:
         with self._lock:
             if self.remedy is None or not self.remedy.start(order):
                 return False
-            now, window_s = time.monotonic(), self._settings().window_s
+            now, window_s = time.monotonic(), self._settings().restart.window_s
             self._restarts = [*(at for at in self._restarts if now - at < window_s), now]
             return True
 
@@ -212,7 +226,7 @@ class Supervisor:
         if not self.failed:
             return
         answering = self._answering()
-        if answering.answers and answering.since_s >= self._settings().calm_s:
+        if answering.answers and answering.since_s >= self._settings().restart.calm_s:
             self._leave_failed(f"the engine has answered for {answering.since_s:.0f} s")
 
     def _leave_failed(self, reason: str) -> None:

@@ -1,0 +1,227 @@
+"""The supervisor with everything that it needs, put together for one daemon.
+
+Owns which part gets what, and the order of start and stop. Holds no rule.
+
+    EventStore, Sense, Controller, Gate -> Supervisor <-> Remedy;   Schedule -> tick;   Heartbeat
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from prometheus_client import Counter, Gauge
+
+from ia0_daemon.control import CommandError
+from ia0_daemon.engine.patience import Patience
+from ia0_daemon.supervisor import event_kinds
+from ia0_daemon.supervisor.controller import Controller, ObserveOnly, ProcessController
+from ia0_daemon.supervisor.event_metrics import EventMetrics
+from ia0_daemon.supervisor.event_rows import Keep
+from ia0_daemon.supervisor.event_store import EventStore
+from ia0_daemon.supervisor.events import Event
+from ia0_daemon.supervisor.find_engine import Listener as PortListener
+from ia0_daemon.supervisor.heartbeat import Heartbeat
+from ia0_daemon.supervisor.read_sample import Sampler, Surroundings
+from ia0_daemon.supervisor.remedy import Engine, Remedy
+from ia0_daemon.supervisor.schedule import TICK, Schedule
+from ia0_daemon.supervisor.sense import Sense
+from ia0_daemon.supervisor.supervisor import Answering, Supervisor
+
+if TYPE_CHECKING:
+    from ia0_daemon.gateway.service import Service
+    from ia0_daemon.settings.schema import Settings
+
+log = logging.getLogger(__name__)
+
+# A tick may be late by this many intervals before the heartbeat stops; a sample takes milliseconds.
+LATE_TICKS = 4
+BASELINES = "baselines.json"
+
+
+class Supervision:
+    """One daemon's supervisor. `start` returns when it watches."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        settings = self._settings()
+        registry = service.metrics.registry
+        self.events = EventStore(Path(settings.events.path), _keep(settings), EventMetrics(registry))
+        self._controller = _controller(settings)
+        self.sense = Sense(Sampler(self._surroundings()), self._settings, self._save_baselines)
+        self.supervisor = Supervisor(
+            service.gate,
+            self._controller,
+            self.sense,
+            self._answering,
+            lambda: service.live.client.progress.silent_for_s(),
+            self._settings,
+            self.record,
+        )
+        self.supervisor.remedy = Remedy(
+            service.gate,
+            self._controller,
+            Engine(self._loaded, self._answers, self._warm),
+            lambda: self._settings().restart,
+            self.record,
+            self.supervisor.note_done,
+        )
+        self._jobs_failed = Counter(
+            "ia0_job_failures", "Scheduled jobs that raised, by job.", ("job",), registry=registry
+        )
+        self._beats = Gauge(
+            "ia0_heartbeat_timestamp_seconds",
+            "When tick and listener were last both seen alive, Unix time.",
+            registry=registry,
+        )
+        self.schedule = Schedule(lambda job: self._jobs_failed.labels(job).inc())
+        self._heartbeat: Heartbeat | None = None
+        service.is_hopeful = self.supervisor.is_hopeful
+        service.nudge = lambda: self.schedule.soon(TICK)
+
+    def start(self, live_url: str) -> None:
+        """Begin to watch; `live_url` is `/health/live` on the real listener."""
+        settings = self._settings()
+        self.events.start()
+        self._recall_baselines()
+        self.schedule.every(TICK, self.supervisor.tick, settings.memory.sample_interval_s)
+        self.schedule.start()
+        self.schedule.soon(TICK)
+        interval_s = settings.memory.sample_interval_s
+        self._heartbeat = Heartbeat(
+            live_url,
+            lambda: self.supervisor.ticked_at,
+            self._beats.set_to_current_time,
+            interval_s=interval_s,
+            tick_within_s=LATE_TICKS * interval_s,
+        )
+        self._heartbeat.start()
+        self.record(event_kinds.Kind.DAEMON_STARTED, "The daemon serves.", {"pid": os.getpid()})
+
+    def reloaded(self) -> None:
+        """Take over what a reload changed."""
+        settings = self._settings()
+        self._service.gate.limit(settings.restart.max_waiting, settings.restart.max_wait_s)
+        self.events.keep(_keep(settings))
+        self.schedule.every(TICK, self.supervisor.tick, settings.memory.sample_interval_s)
+        self.record(event_kinds.Kind.CONFIG_RELOADED, "The configuration was loaded again.", {})
+
+    def stop(self) -> None:
+        """End; the engine goes on."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        self.schedule.stop()
+        self.sense.close()
+        self.record(event_kinds.Kind.DAEMON_STOPPED, "The daemon ended.", {})
+        self.events.stop()
+
+    def commands(self) -> dict[str, Callable[[dict[str, object]], object]]:
+        """Give what the `ia0` command may ask over the Unix socket."""
+        return {
+            "restart": self._restart,
+            "drain": lambda _: self._drain(),
+            "undrain": lambda _: self._undrain(),
+        }
+
+    def record(self, kind: event_kinds.Kind, summary: str, details: dict[str, Any]) -> None:
+        """Record an event; never raises."""
+        self.events.record(Event.now(kind, summary, None, **details))
+
+    def status(self) -> dict[str, Any]:
+        """Tell how the supervisor is, for `/health` and `ia0 status`."""
+        supervisor, standing = self.supervisor, self.supervisor.standing()
+        return {
+            "state": self._state(),
+            "failed_because": supervisor.failed,
+            "remedy": supervisor.remedy.phase if supervisor.remedy else "idle",
+            "drained": supervisor.drained,
+            "verdict": supervisor.last[1].level if supervisor.last else "unknown",
+            "restarts_in_window": standing.used,
+            "restarts_left": standing.left,
+            "cooldown_left_s": round(standing.cooldown_left_s, 1),
+        }
+
+    def _state(self) -> str:
+        if self.supervisor.failed:
+            return "failed"
+        return "watching" if self._controller.can_restart else "observing"
+
+    def _settings(self) -> Settings:
+        return self._service.live.settings
+
+    def _surroundings(self) -> Surroundings:
+        if isinstance(self._controller, ProcessController):
+            return Surroundings(lambda: self._controller.process().pid, self._settings)
+        port = self._service.live.client.address.port
+        return Surroundings(PortListener(port, time.monotonic), self._settings)
+
+    def _answering(self) -> Answering:
+        state = self._service.live.watch.state
+        return Answering(state.reachable, time.monotonic() - state.since)
+
+    def _loaded(self) -> list[str]:
+        """Of the configured models those that were loaded; the options of others are not known here."""
+        live = self._service.live
+        return [model.tag for model in live.catalog.models if live.watch.was_loaded(model.tag)]
+
+    def _answers(self) -> bool:
+        return self._service.live.watch.refresh().reachable
+
+    def _warm(self, tag: str) -> None:
+        live = self._service.live
+        model = next(model for model in live.catalog.models if model.tag == tag)
+        live.client.load(model, Patience(bool))
+
+    def _restart(self, args: dict[str, object]) -> dict[str, Any]:
+        if not self._controller.can_restart:
+            raise CommandError(
+                "the engine is observed only; restart.engine_service_file says what the daemon may restart"
+            )
+        reason = str(args.get("reason") or "an operator asked for it")
+        if not self.supervisor.restart(reason):
+            raise CommandError("a restart is under way")
+        return self.status()
+
+    def _drain(self) -> dict[str, Any]:
+        self.supervisor.drain()
+        return {"in_flight": self._service.gate.in_flight}
+
+    def _undrain(self) -> dict[str, Any]:
+        self.supervisor.undrain()
+        return self.status()
+
+    def _save_baselines(self, baselines: dict[str, object]) -> None:
+        path = self._baselines_path()
+        try:
+            new = path.with_suffix(".new")
+            new.write_bytes(msgspec.json.encode(baselines))
+            new.replace(path)
+        except OSError as error:
+            log.warning("the baselines were not kept for the next start: %s", error)
+
+    def _recall_baselines(self) -> None:
+        try:
+            stored = msgspec.json.decode(self._baselines_path().read_bytes())
+        except FileNotFoundError:
+            return
+        except (OSError, msgspec.DecodeError) as error:
+            log.warning("the baselines of the last run cannot be read: %s", error)
+            return
+        self.sense.recall(stored, time.monotonic())
+
+    def _baselines_path(self) -> Path:
+        return Path(self._settings().events.path).with_name(BASELINES)
+
+
+def _keep(settings: Settings) -> Keep:
+    return Keep(settings.events.keep, settings.events.keep_age_s)
+
+
+def _controller(settings: Settings) -> Controller:
+    path = settings.restart.engine_service_file
+    return ProcessController(Path(path)) if path else ObserveOnly()
