@@ -10,8 +10,10 @@ from __future__ import annotations
 import click
 
 from ia0_daemon import __version__
+from ia0_daemon.cli_alerts import alerts_group
 from ia0_daemon.cli_config import config_group
 from ia0_daemon.cli_control import reload, status
+from ia0_daemon.cli_events import events
 from ia0_daemon.cli_failure import config_option, source
 from ia0_daemon.cli_keys import keys_group
 
@@ -41,5 +43,5 @@ def version() -> None:
     click.echo(f"ia0 {__version__}")
 
 
-for command in (config_group, keys_group, reload, status):
+for command in (config_group, keys_group, reload, status, alerts_group, events):
     main.add_command(command)

@@ -22,7 +22,6 @@ class Alert(StrEnum):
     ENGINE_DOWN = "engine_down"
     SUPERVISOR_FAILED = "supervisor_failed"
     MEMORY_HARD = "memory_hard"
-    RESTART_FAILED = "restart_failed"
     RESTART_REFUSED = "restart_refused"
     RESTART_LOOP = "restart_loop"
     BACKUP_FAILED = "backup_failed"
@@ -63,14 +62,40 @@ RULES: dict[Alert, Rule] = {
     ),
     Alert.SUPERVISOR_FAILED: _rule(Kind.SUPERVISOR_FAILED, Kind.SUPERVISOR_RECOVERED),
     Alert.MEMORY_HARD: _rule(Kind.MEMORY_HARD, Kind.MEMORY_OK, Kind.MEMORY_SOFT),
-    Alert.RESTART_FAILED: _rule(Kind.RESTART_FAILED, Kind.ENGINE_RESTARTED, Kind.ENGINE_UP),
-    Alert.RESTART_REFUSED: _rule(Kind.RESTART_REFUSED, Kind.ENGINE_RESTARTED, Kind.MEMORY_OK, Kind.ENGINE_UP),
+    Alert.RESTART_REFUSED: _rule(
+        Kind.RESTART_REFUSED,
+        Kind.ENGINE_RESTARTED,
+        Kind.ENGINE_UP,
+        Kind.MEMORY_OK,
+        Kind.MEMORY_SOFT,
+        Kind.SUPERVISOR_RECOVERED,
+    ),
     Alert.BACKUP_FAILED: _rule(Kind.BACKUP_FAILED, Kind.BACKUP_MADE),
     Alert.RESTORE_TEST_FAILED: _rule(Kind.RESTORE_TEST_FAILED, Kind.RESTORE_TEST_OK),
     Alert.DISK_LOW: _rule(Kind.DISK_LOW, Kind.DISK_OK),
-    Alert.CONFIG_REFUSED: _rule(Kind.CONFIG_REFUSED, Kind.CONFIG_RELOADED),
+    # A daemon that has started has read a right one.
+    Alert.CONFIG_REFUSED: _rule(Kind.CONFIG_REFUSED, Kind.CONFIG_RELOADED, Kind.DAEMON_STARTED),
     Alert.EVENT_STORE_BROKEN: _rule(Kind.EVENT_STORE_BROKEN, Kind.EVENT_STORE_OK),
 }
+
+# What is not told while something graver says it already.
+SAID_BY: dict[Alert, Alert] = {
+    Alert.ENGINE_DOWN: Alert.SUPERVISOR_FAILED,
+    Alert.RESTART_LOOP: Alert.SUPERVISOR_FAILED,
+    Alert.RESTART_REFUSED: Alert.SUPERVISOR_FAILED,
+}
+
+# What only a running daemon knows: after its restart, one that is not seen again is over.
+SEEN_AGAIN = frozenset(
+    {
+        Alert.ENGINE_DOWN,
+        Alert.SUPERVISOR_FAILED,
+        Alert.MEMORY_HARD,
+        Alert.RESTART_REFUSED,
+        Alert.DISK_LOW,
+        Alert.EVENT_STORE_BROKEN,
+    }
+)
 
 
 def changes(event: Event) -> Iterator[Change]:

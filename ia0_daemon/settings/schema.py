@@ -252,9 +252,11 @@ class Alerts(Section, frozen=True):
     """How long the program may run before it is killed."""
     repeat_s: Annotated[Seconds, Between(60, 31 * 86400)] = Seconds(4 * 3600)
     """How often an alert that goes on is told again."""
-    restart_loop_count: Annotated[int, Meta(ge=2, le=1000)] = 3
-    """How many restarts and crashes of the engine within the window are a loop."""
-    restart_loop_window_s: Annotated[Seconds, Between(60, 7 * 86400)] = Seconds(1800)
+    engine_down_after_s: Annotated[Seconds, Between(0, 86400)] = Seconds(60)
+    """How long the engine must be gone before it is told: what the supervisor remedies at once is not."""
+    restart_loop_count: Annotated[int, Meta(ge=2, le=1000)] = 6
+    """How many restarts within the window are a loop, also where each is within the supervisor's budget."""
+    restart_loop_window_s: Annotated[Seconds, Between(60, 7 * 86400)] = Seconds(86400)
     """The window of ``restart_loop_count``."""
     disk_free_percent: Annotated[int, Meta(ge=0, le=90)] = 5
     """How much of a watched disk must be free, in percent; 0: not watched."""
