@@ -15,7 +15,7 @@ from pythonjsonlogger.msgspec import MsgspecFormatter
 class _Formatter(MsgspecFormatter):
     """Times as the answers write them: RFC 3339, UTC, milliseconds."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
