@@ -76,16 +76,22 @@ def complete(runner: Runner, context: Context, request: CompletionRequest) -> It
     """The answer in pieces; failures are EngineFailures, a hang-up is Cancelled."""
     prompt = fitted_prompt(runner, context, request)
     payload = _payload(runner, prompt, request)
+    has_begun = False
     try:
-        yield from _pieces(runner.client.events(context, "/completion", payload), request)
+        for piece in _pieces(runner.client.events(context, "/completion", payload), request):
+            has_begun = True
+            yield piece
     except ChildRefused as error:
         raise StatusFailure(error.status, str(error)) from error
-    except ChildUnreachable as error:
-        raise EngineFailure(": ".join(filter(None, (RUNNER_STOPPED_TEXT, runner.last_error)))) from error
-    except ChildCut as error:
-        runner.close()
-        text = runner.last_error or str(error)
-        raise EngineFailure(f"an error was encountered while running the model: {text}") from error
+    except (ChildUnreachable, ChildCut) as error:
+        raise _broken(runner, str(error), has_begun=has_begun) from error
+
+
+def _broken(runner: Runner, text: str, *, has_begun: bool) -> EngineFailure:
+    if not has_begun:
+        return EngineFailure(": ".join(filter(None, (RUNNER_STOPPED_TEXT, runner.last_error))))
+    runner.close()
+    return EngineFailure(f"an error was encountered while running the model: {runner.last_error or text}")
 
 
 def fitted_prompt(

@@ -7,7 +7,7 @@ engine.answer(runner, context, request) -> pieces, with the faults that hit it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -69,13 +69,13 @@ class Engine:
             raise bad_request(INVALID_NAME_TEXT)
         return self.store.existing_name(name)
 
-    def model(self, text: str) -> Model:
-        """The model of this name, or the 404 of the routes."""
+    def model(self, text: str, absent: Callable[[str], StatusFailure] = model_not_found) -> Model:
+        """The model of this name, or the 404 of the route."""
         if _is_cloud(text):
             raise StatusFailure(HTTPStatus.FORBIDDEN, "ollama cloud is disabled: remote model is unavailable")
         model = load_model(self.store, self.name(text))
         if model is None:
-            raise model_not_found(text)
+            raise absent(text)
         return model
 
     def capabilities(self, model: Model) -> list[str]:

@@ -53,3 +53,8 @@ def bad_request(text: str) -> StatusFailure:
 def model_not_found(name: str) -> StatusFailure:
     """The 404 that the routes answer for a model that is not on the disk."""
     return StatusFailure(HTTPStatus.NOT_FOUND, f"model '{name}' not found")
+
+
+def model_not_pulled(name: str) -> StatusFailure:
+    """The 404 of the routes that learn it from the scheduler."""
+    return StatusFailure(HTTPStatus.NOT_FOUND, f'model "{name}" not found, try pulling it first')

@@ -96,23 +96,23 @@ class _Creation:
 
     def _base(self) -> Iterator[Line]:
         if self._given.get("from"):
-            self._from_model(self._given["from"])
+            yield from self._from_model(self._given["from"])
         elif self._given.get("files") is not None:
             yield {"status": "parsing GGUF"}
-            self._from_files(self._given["files"])
+            yield from self._from_files(self._given["files"])
         else:
             raise bad_request("neither 'from' or 'files' was specified")
-        for layer in self._layers:
-            yield {"status": f"using existing layer {layer.digest}"}
 
-    def _from_model(self, text: str) -> None:
+    def _from_model(self, text: str) -> Iterator[Line]:
         entry = self._store.entry(self._store.existing_name(parse_name(text)))
         if entry is None:
             raise EngineFailure("pull model manifest: file does not exist")
         self._config = read_config(self._store, entry)
         self._layers = list(entry.manifest.layers)
+        for layer in self._layers:
+            yield {"status": f"using existing layer {layer.digest}"}
 
-    def _from_files(self, files: dict[str, str]) -> None:
+    def _from_files(self, files: dict[str, str]) -> Iterator[Line]:
         if not files:
             raise bad_request("no files provided to convert")
         digest = next(iter(files.values())).replace("-", ":", 1)
@@ -125,9 +125,10 @@ class _Creation:
             raise bad_request("supplied file was not in GGUF format") from error
         self._config = config_of(metadata)
         self._layers = [Layer(LAYER_PREFIX + "model", digest, path.stat().st_size)]
+        yield {"status": f"using existing layer {digest}"}
         if "<|im_start|>" in metadata.values.get("tokenizer.chat_template", ""):
-            self._add("template", CHATML.encode())
-            self._add("params", msgspec.json.encode({"stop": list(CHATML_STOPS)}))
+            yield self._add("template", CHATML.encode())
+            yield self._add("params", msgspec.json.encode({"stop": list(CHATML_STOPS)}))
 
     def _own_layers(self) -> Iterator[Line]:
         for kind, read in _OWN_LAYERS.items():

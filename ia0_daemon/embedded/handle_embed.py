@@ -19,7 +19,13 @@ from ia0_daemon.embedded.cancellation import Context
 from ia0_daemon.embedded.child_client import ChildCut, ChildRefused, ChildUnreachable
 from ia0_daemon.embedded.engine import Asked, Engine
 from ia0_daemon.embedded.exchange import Exchange
-from ia0_daemon.embedded.failures import EngineFailure, StatusFailure, bad_request, model_not_found
+from ia0_daemon.embedded.failures import (
+    EngineFailure,
+    StatusFailure,
+    bad_request,
+    model_not_found,
+    model_not_pulled,
+)
 from ia0_daemon.embedded.inference_fields import read_keep_alive
 from ia0_daemon.embedded.runner import Runner
 from ia0_daemon.embedded.wire import Stopwatch
@@ -52,7 +58,7 @@ def embed(engine: Engine, exchange: Exchange) -> None:
     if not name:
         raise model_not_found("")
     asked = Asked(given.get("options", {}), read_keep_alive(given), embedding=True)
-    with engine.runner(exchange.context, engine.model(name), asked) as (runner, _):
+    with engine.runner(exchange.context, engine.model(name, model_not_pulled), asked) as (runner, _):
         stopwatch.loaded()
         truncate = given.get("truncate", True)
         found = [_vector(runner, exchange.context, text, truncate=truncate) for text in texts]
@@ -70,7 +76,8 @@ def embeddings(engine: Engine, exchange: Exchange) -> None:
         raise bad_request("model is required")
     asked = Asked(given.get("options", {}), read_keep_alive(given), embedding=True)
     prompt = given.get("prompt", "")
-    with engine.runner(exchange.context, engine.model(given["model"]), asked) as (runner, _):
+    model = engine.model(given["model"], model_not_pulled)
+    with engine.runner(exchange.context, model, asked) as (runner, _):
         vector = _vector(runner, exchange.context, prompt, truncate=True)[0] if prompt else []
     exchange.send_json(HTTPStatus.OK, {"embedding": vector})
 

@@ -271,4 +271,6 @@ def _used(loaded: Loaded[R], keep_alive: float | None) -> Loaded[R]:
     loaded.users += 1
     if keep_alive is not None:
         loaded.keep_alive = keep_alive
+        # Shown by /api/ps from now on; what counts is worked out when the last user leaves.
+        loaded.expires_at = time.time() + keep_alive
     return loaded

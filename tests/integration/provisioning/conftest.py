@@ -15,7 +15,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A try-out that was brought up once; a test that changes it leaves it running."""
     running = free_site(tmp_path_factory.mktemp("site") / "ia0")
     try:
-        first = running.up()
+        first = running.up_with_proof()
         assert first.code == 0, first.output
         yield running
     finally:

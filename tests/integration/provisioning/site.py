@@ -55,8 +55,12 @@ class Site:
     variables: dict[str, str] = field(default_factory=dict)
 
     def up(self, *arguments: str, **environment: str) -> Play:
-        """Run local.yml."""
-        return self._play("local.yml", arguments, environment)
+        """Run local.yml, but for its proof, which every test makes in its own way."""
+        return self._play("local.yml", ("--skip-tags", "prove", *arguments), environment)
+
+    def up_with_proof(self) -> Play:
+        """Run local.yml whole, as `make up` does."""
+        return self._play("local.yml", (), {})
 
     def down(self) -> Play:
         """Run local-down.yml."""
@@ -115,7 +119,7 @@ def listens(port: int) -> bool:
 def free_site(folder: Path) -> Site:
     """A site on ports that nobody has now; the daemon takes two that follow each other."""
     while True:
-        # Below the range from which the kernel takes ports for callers, so that none of them gets one meanwhile.
+        # Below the range from which the kernel takes ports for callers, so that none gets one meanwhile.
         port = random.randrange(20000, 32000, 4)
         with suppress(OSError), ExitStack() as stack:
             for number in range(port, port + 3):

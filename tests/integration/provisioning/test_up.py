@@ -23,8 +23,9 @@ def test_it_answers_the_contracts_example(site: Site) -> None:
 
 def test_again_changes_nothing_and_keeps_the_processes(site: Site) -> None:
     before = site.pids()
-    again = site.up()
+    again = site.up_with_proof()
     assert (again.code, again.changed) == (0, 0), again.output
+    assert "curl http://" in again.output
     assert site.pids() == before
     assert None not in before.values()
 
