@@ -11,6 +11,7 @@ import click
 
 from ia0_daemon import __version__
 from ia0_daemon.cli_alerts import alerts_group
+from ia0_daemon.cli_backup import backup_group
 from ia0_daemon.cli_config import config_group
 from ia0_daemon.cli_control import reload, status
 from ia0_daemon.cli_events import events
@@ -43,5 +44,5 @@ def version() -> None:
     click.echo(f"ia0 {__version__}")
 
 
-for command in (config_group, keys_group, reload, status, alerts_group, events):
+for command in (config_group, keys_group, reload, status, alerts_group, events, backup_group):
     main.add_command(command)
