@@ -33,7 +33,7 @@ class Event:
     @classmethod
     def now(cls, kind: Kind, summary: str, severity: Severity | None = None, **details: object) -> Event:
         """An event of this moment, as grave as its kind usually is unless `severity` says otherwise."""
-        return cls(timestamp(), kind.value, severity or usual_severity(kind), summary, details)
+        return cls(timestamp(), str(kind), severity or usual_severity(kind), summary, details)
 
     def bounded(self) -> Event:
         """The same with a summary and details that are not longer than an event may be."""
