@@ -17,6 +17,7 @@ from ia0_daemon.cli_control import reload, status
 from ia0_daemon.cli_events import events
 from ia0_daemon.cli_failure import config_option, source
 from ia0_daemon.cli_keys import keys_group
+from ia0_daemon.cli_supervisor import supervisor_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,5 +45,14 @@ def version() -> None:
     click.echo(f"ia0 {__version__}")
 
 
-for command in (config_group, keys_group, reload, status, alerts_group, events, backup_group):
+for command in (
+    config_group,
+    keys_group,
+    reload,
+    status,
+    alerts_group,
+    events,
+    backup_group,
+    supervisor_group,
+):
     main.add_command(command)

@@ -33,7 +33,7 @@ def socket_option(function: F) -> F:
 @socket_option
 def reload(config: str, socket_path: str | None) -> None:
     """Let the running daemon read its configuration again. A wrong one is refused and the old one stays."""
-    result = _ask(config, socket_path, "reload")
+    result = ask_daemon(config, socket_path, "reload")
     for line in _told(result):
         click.echo(line)
 
@@ -44,12 +44,13 @@ def reload(config: str, socket_path: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def status(config: str, socket_path: str | None, as_json: bool) -> None:
     """Tell how the running daemon is: version, process, engine, models, requests under way."""
-    result = _ask(config, socket_path, "status")
+    result = ask_daemon(config, socket_path, "status")
     for line in [json.dumps(result, indent=2)] if as_json else _told(result):
         click.echo(line)
 
 
-def _ask(config: str, socket_path: str | None, command: str) -> object:
+def ask_daemon(config: str, socket_path: str | None, command: str) -> object:
+    """What the running daemon answers to a command; a refusal is a failure of this command."""
     try:
         path, told_by = (socket_path, "--socket") if socket_path else _configured(config)
         return call(path, command, _TIMEOUT_S, told_by=told_by)

@@ -7,13 +7,32 @@ them. Never takes a sample: a scrape shows the last one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from ia0_daemon.supervisor.baseline import Baselines
 from ia0_daemon.supervisor.samples import EngineTree, Gpu, Host, Sample
+from ia0_daemon.supervisor.sense import View
+
+
+class MemoryMetrics(Collector):
+    """Shows the last look whenever Prometheus asks."""
+
+    def __init__(self, view: Callable[[], View | None], names: Callable[[], Mapping[str, str]]) -> None:
+        """`names` gives the public names of the engine's tags."""
+        self._view, self._names = view, names
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing beforehand; the names are this module's own and unique."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Give nothing before the first look."""
+        view = self._view()
+        return families(view.sample, view.baselines, self._names()) if view is not None else ()
 
 
 def families(

@@ -25,13 +25,16 @@ from ia0_daemon.supervisor.event_metrics import EventMetrics
 from ia0_daemon.supervisor.event_rows import Keep
 from ia0_daemon.supervisor.event_store import EventStore
 from ia0_daemon.supervisor.events import Event
+from ia0_daemon.supervisor.explain import account
 from ia0_daemon.supervisor.find_engine import Listener as PortListener
 from ia0_daemon.supervisor.heartbeat import Heartbeat
+from ia0_daemon.supervisor.memory_metrics import MemoryMetrics
 from ia0_daemon.supervisor.read_sample import Sampler, Surroundings
 from ia0_daemon.supervisor.remedy import Engine, Remedy
 from ia0_daemon.supervisor.schedule import TICK, Schedule
 from ia0_daemon.supervisor.sense import Sense
 from ia0_daemon.supervisor.supervisor import Answering, Supervisor
+from ia0_daemon.supervisor.verdicts import State
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.service import Service
@@ -54,6 +57,7 @@ class Supervision:
         self.events = EventStore(Path(settings.events.path), _keep(settings), EventMetrics(registry))
         self._controller = _controller(settings)
         self.sense = Sense(Sampler(self._surroundings()), self._settings, self._save_baselines)
+        registry.register(MemoryMetrics(lambda: self.sense.view, self._public_names))
         self.supervisor = Supervisor(
             service.gate,
             self._controller,
@@ -126,6 +130,7 @@ class Supervision:
             "restart": self._restart,
             "drain": lambda _: self._drain(),
             "undrain": lambda _: self._undrain(),
+            "explain": lambda _: self._explain(),
         }
 
     def record(self, kind: event_kinds.Kind, summary: str, details: dict[str, Any]) -> None:
@@ -159,6 +164,14 @@ class Supervision:
             return Surroundings(lambda: self._controller.process().pid, self._settings)
         port = self._service.live.client.address.port
         return Surroundings(PortListener(port, time.monotonic), self._settings)
+
+    def _explain(self) -> list[str]:
+        view = self.sense.view
+        state = State() if view is None else self.supervisor.state(view.sample)
+        return account(view, state, time.monotonic())
+
+    def _public_names(self) -> dict[str, str]:
+        return {model.tag: model.name for model in self._service.live.catalog.models}
 
     def _answering(self) -> Answering:
         state = self._service.live.watch.state

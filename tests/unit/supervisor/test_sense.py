@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from ia0_daemon.settings.schema import Backup, Memory, Settings
 from ia0_daemon.settings.units import Amount
 from ia0_daemon.supervisor.explain import account
-from ia0_daemon.supervisor.memory_metrics import families
+from ia0_daemon.supervisor.memory_metrics import MemoryMetrics, families
 from ia0_daemon.supervisor.read_gpus import Gpus
 from ia0_daemon.supervisor.read_sample import Sampler, Surroundings
 from ia0_daemon.supervisor.samples import Disk, Gpu, Sample
@@ -232,3 +232,11 @@ def test_cards_and_disks_are_shown_each_by_its_name() -> None:
     assert found["ia0_gpu_utilization_percent", "0"] == 50
     assert ("ia0_gpu_utilization_percent", "1") not in found
     assert (found["ia0_disk_free_bytes", "/m"], found["ia0_engine_pulling", ""]) == (4, 1)
+
+
+def test_prometheus_is_shown_nothing_before_the_first_look_and_the_last_one_then(machine: Machine) -> None:
+    shown = MemoryMetrics(lambda: None, dict)
+    assert list(shown.describe()) == list(shown.collect()) == []
+    machine.look(3)
+    shown = MemoryMetrics(lambda: machine.sense.view, lambda: {"qwen2:7b": "qwen2-7b"})
+    assert rows(list(shown.collect()))["ia0_engine_held_bytes", "qwen2-7b"] == GIB
