@@ -31,7 +31,7 @@ class Event:
     details: dict[str, object] = field(default_factory=dict)
 
     @classmethod
-    def now(cls, kind: Kind, summary: str, severity: Severity | None = None, **details: object) -> Event:
+    def now(cls, kind: Kind, summary: str, severity: Severity | None = None, /, **details: object) -> Event:
         """An event of this moment, as grave as its kind usually is unless `severity` says otherwise."""
         return cls(timestamp(), str(kind), severity or usual_severity(kind), summary, details)
 

@@ -10,10 +10,12 @@ from ia0_daemon.settings import reference
 from ia0_daemon.settings.catalogue import USER_NAMES, as_section, hints, settings
 from ia0_daemon.settings.documented import words
 from ia0_daemon.settings.schema import (
+    Alerts,
     ApiKey,
     Auth,
     Backup,
     Engine,
+    Events,
     Limits,
     Log,
     Memory,
@@ -38,7 +40,9 @@ def test_the_page_names_every_setting_and_every_variable() -> None:
     assert [name for name in wanted if f"`{name}`" not in page] == []
 
 
-@pytest.mark.parametrize("section", [ApiKey, Auth, Backup, Engine, Limits, Log, Memory, Model, Server, Settings])
+@pytest.mark.parametrize(
+    "section", [Alerts, ApiKey, Auth, Backup, Engine, Events, Limits, Log, Memory, Model, Server, Settings]
+)
 def test_every_setting_has_its_sentence(section: type[Section]) -> None:
     said = words(section)
     assert said.section

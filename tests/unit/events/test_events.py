@@ -57,3 +57,8 @@ def test_the_time_is_utc_and_sorts() -> None:
 
 def test_every_kind_has_a_severity() -> None:
     assert {usual_severity(kind) for kind in Kind} == set(SEVERITIES)
+
+
+def test_details_may_bear_any_name() -> None:
+    details: dict[str, object] = {"kind": 1, "summary": 2, "severity": 3, "cls": 4}
+    assert Event.now(Kind.DRAIN, "", None, **details).details == details
