@@ -33,6 +33,8 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     set_level(level)
+    # It tells of every run of every job.
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     # It warns for every request that finds no idle thread, which admission has decided already.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # "Client disconnected while serving" is said by the request's own line.

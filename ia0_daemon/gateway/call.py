@@ -58,6 +58,8 @@ class Call:
     """How often the whole request was asked again because the engine was cut."""
     resumed: int = 0
     """How often a stream went on from what was written."""
+    resumed_at: list[int] = field(default_factory=list)
+    """At which characters of its text."""
     writing_s: float = 0.0
     """Seconds that a stream waited for its caller to take what was written."""
     texts: dict[str, str] = field(default_factory=dict)

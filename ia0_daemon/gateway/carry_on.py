@@ -160,6 +160,7 @@ class LastingAnswer:
             self._written, self._tokens, self._seam = [], 0, None
             return self._question
         self._call.resumed += 1
+        self._call.resumed_at.append(len(self.text()))
         repeats = self._client.repeats_prefill(self._question.model)
         self._seam = Seam(self.text(), self._question.options.get("stop", []), repeats=repeats)
         return continuation(self._question, self.text(), self._tokens)

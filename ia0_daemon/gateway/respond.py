@@ -48,7 +48,7 @@ def figures(call: Call) -> dict[str, Any]:
     if call.requested_model and call.requested_model != call.model:
         said["requested_model"] = call.requested_model
     if call.resumed:
-        said["resumed"] = call.resumed
+        said["resumed"], said["resumed_at"] = call.resumed, call.resumed_at
     return said
 
 

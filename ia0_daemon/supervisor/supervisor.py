@@ -205,6 +205,8 @@ class Supervisor:
         with self._lock:
             if self.remedy is None or not self.remedy.start(order):
                 return False
+            if order.cause == "operator":
+                return True  # who asks for a restart knows why, and it says nothing about the engine
             now, window_s = time.monotonic(), self._settings().restart.window_s
             self._restarts = [*(at for at in self._restarts if now - at < window_s), now]
             return True

@@ -1,0 +1,136 @@
+"""The faults, one after the other, under the same crowd of callers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tests.chaos import check
+from tests.chaos.clients import Callers, Outcome, wait_until_busy
+from tests.chaos.world import World
+
+BUSY_REQUESTS, BUSY_STREAMS = 12, 4
+# How long a fault may take to be noticed, mended and over, in seconds.
+LIMIT_S = 120.0
+# How long the callers go on before their results are counted: what a fault cut must have come to its end.
+SETTLE_LIMIT_S = 240.0
+
+
+@dataclass
+class Row:
+    """One line of the report."""
+
+    name: str
+    at: Counter[str]
+    sent: int = 0
+    count: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def forced(world: World) -> None:
+    """An operator restarts the engine."""
+    world.command("restart", reason="chaos")
+    _until(lambda: _remedy(world) in ("idle", "settling"), "the restart did not end")
+
+
+def kill_parent(world: World) -> None:
+    """The engine's parent is killed; its children are orphans."""
+    pid = world.engine_pid()
+    os.kill(pid, signal.SIGKILL)
+    _until(lambda: world.engine_pid() != pid and _remedy(world) in ("idle", "settling"), "nobody restarted it")
+
+
+def kill_child(world: World) -> None:
+    """The model's process is killed; the engine itself loads it again."""
+    (child, *_) = world.child_pids()
+    os.kill(child, signal.SIGKILL)
+    _until(lambda: bool(world.child_pids()) and child not in world.child_pids(), "the model was not loaded again")
+
+
+def stop_child(world: World) -> None:
+    """The model's process stands still; the engine answers, but no token comes."""
+    pid = world.engine_pid()
+    (child, *_) = world.child_pids()
+    os.kill(child, signal.SIGSTOP)
+    _until(lambda: world.engine_pid() != pid and _remedy(world) in ("idle", "settling"), "nobody restarted it")
+
+
+def run(world: World, restarts: int, show: Callable[[Row], None]) -> list[Row]:
+    """Run every scenario; each row is shown when it is over."""
+    faults = [("forced restart", forced)] * restarts
+    faults += [("SIGKILL of the parent", kill_parent), ("SIGKILL of a child", kill_child)]
+    faults += [("SIGSTOP of a child", stop_child)]
+    callers = Callers(world.daemon.url)
+    callers.start()
+    rows = []
+    everything: list[Outcome] = []
+    try:
+        for number, (name, fault) in enumerate(faults, 1):
+            row = Row(f"{number:2} {name}", wait_until_busy(callers, BUSY_REQUESTS, BUSY_STREAMS))
+            began = time.monotonic()
+            fault(world)
+            row.seconds = time.monotonic() - began
+            rows.append(row)
+            row.sent, outcomes = _collect(world, callers)
+            everything += outcomes
+            _judge(row, outcomes, world)
+            show(row)
+    finally:
+        callers.stop()
+    rows.append(_rest(world, callers, everything))
+    show(rows[-1])
+    return rows
+
+
+def _collect(world: World, callers: Callers) -> tuple[int, list[Outcome]]:
+    """Take what has come so far; those that are still under way are counted with the next row."""
+    return callers.take()
+
+
+def _rest(world: World, callers: Callers, everything: list[Outcome]) -> Row:
+    """What was under way at the end, and what only all together can show."""
+    row = Row("   the rest", Counter())
+    row.sent, outcomes = callers.take()
+    everything += outcomes
+    _judge(row, outcomes, world)
+    row.faults += check.bad_seams(everything)
+    return row
+
+
+def _judge(row: Row, outcomes: list[Outcome], world: World) -> None:
+    log = {line["request_id"]: line for line in world.daemon.log_lines(event="request")}
+    row.count = check.tallies(outcomes, log)
+    row.faults += check.disagreements(outcomes, log)
+    row.faults += [
+        f"{each.request_id}: lost: {each.trouble}" for each in outcomes if each.result == "lost"
+    ]
+    row.faults += [
+        f"{each.request_id}: explicit error {each.code}" for each in outcomes if each.result == "error"
+    ]
+
+
+def _remedy(world: World) -> str:
+    status = world.command("status")
+    assert isinstance(status, dict)
+    return str(status["supervisor"]["remedy"])
+
+
+def _until(condition: Callable[[], bool], otherwise: str) -> None:
+    until = time.monotonic() + LIMIT_S
+    while not condition():
+        if time.monotonic() >= until:
+            raise AssertionError(otherwise)
+        time.sleep(0.1)
+
+
+def totals(rows: list[Row]) -> Iterator[tuple[str, int]]:
+    """Add the rows up."""
+    names = ("answered", "waited", "asked again", "went on", "error", "lost")
+    yield "sent", sum(row.sent for row in rows)
+    for name in names:
+        yield name, sum(row.count[name] for row in rows)
