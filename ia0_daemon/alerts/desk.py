@@ -52,9 +52,11 @@ class AlertDesk:
         metrics: EventMetrics,
         now: Now = _now,
         sinks: Callable[[Alerts], Iterable[Sink]] = sinks_of,
+        newest_backup: Callable[[], datetime | None] = lambda: None,
     ) -> None:
+        """`newest_backup` tells of backups that no event told of: those that a command made."""
         self._settings, self._store, self._metrics = settings, store, metrics
-        self._now, self._sinks = now, sinks
+        self._now, self._sinks, self._newest_backup = now, sinks, newest_backup
         self._lock = threading.Lock()
         self._book = Book(_pace(settings.alerts))
         self._started = now()
@@ -75,6 +77,8 @@ class AlertDesk:
             self._restarts.appendleft(datetime.fromisoformat(row.event.at))
         for row in self._store.read(Wanted(kinds=(Kind.BACKUP_MADE,), limit=1)):
             self._backup = datetime.fromisoformat(row.event.at)
+        # One from before a failure does not end the failure's alert.
+        self._backup = self._newest_backup() or self._backup
         self._outboxes = self._opened()
         self._publish()
         self._store.subscribe(self.on_event)
@@ -110,7 +114,7 @@ class AlertDesk:
 
     def repeat(self) -> None:
         """Judge what time alone changes, and tell what is due; meant to be called every 15 seconds or so."""
-        self._change([*self._judged(), *self._not_seen_again()])
+        self._change([*self._made_elsewhere(), *self._judged(), *self._not_seen_again()])
 
     def watch_disks(self, disks: Iterable[Disk]) -> None:
         """Record an event where a watched disk became full, or has room again."""
@@ -142,6 +146,14 @@ class AlertDesk:
             restart_loop([*self._restarts], now, alerts.restart_loop_count, window),
             backup_stale(self._backup, self._started, now, timedelta(seconds=limit)),
         ]
+
+    def _made_elsewhere(self) -> list[Change]:
+        """A backup that was made without this daemon ends what this daemon's own failure began."""
+        made = self._newest_backup()
+        if made is None or (self._backup is not None and made <= self._backup):
+            return []
+        self._backup = made
+        return [Change(Alert.BACKUP_FAILED, False, "A backup was made.")]
 
     def _not_seen_again(self) -> list[Change]:
         if self._now() - self._started < SEE_AGAIN:

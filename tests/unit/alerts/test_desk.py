@@ -83,6 +83,20 @@ def test_a_backup_that_does_not_come_is_told_until_it_comes(
     eventually(lambda: notebook.told[-1] == ("backup_stale", "resolved"))
 
 
+def test_a_backup_that_a_command_made_ends_both_alerts(
+    office: Opened, notebook: Notebook, clock: Clock, eventually: Eventually
+) -> None:
+    here = office(backup_age_s=3600)
+    here.store.record(Event.now(Kind.BACKUP_FAILED, "no room"))
+    clock.pass_(minutes=61)
+    here.desk.repeat()
+    eventually(lambda: len(notebook.told) == 2)
+    here.desk._newest_backup = clock
+    here.desk.repeat()
+    eventually(lambda: len(notebook.told) == 4)
+    assert {*notebook.told[2:]} == {("backup_failed", "resolved"), ("backup_stale", "resolved")}
+
+
 def test_a_disk_is_told_once_while_it_is_low(
     office: Opened, notebook: Notebook, eventually: Eventually
 ) -> None:
