@@ -69,7 +69,7 @@ class Daemon:
         self._reloading = threading.Lock()
         gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
         self.service = Service(_live(settings), Metrics(), gate)
-        self.supervision = Supervision(self.service)
+        self.supervision = Supervision(self.service, source)
         self.service.metrics.watch(self.service)
         self._api_socket, self._probe_socket = _bind_both(
             settings.server.listen, settings.server.health_listen
@@ -177,7 +177,7 @@ class Daemon:
 
     def _refuse(self, message: str, details: list[str]) -> None:
         self.service.metrics.reloads.labels("refused").inc()
-        log.error("reload refused", extra={"event": "reload_refused", "error": message, "details": details})
+        self.supervision.refused(message, details)
         raise CommandError(message, details)
 
     def _drain(self) -> int:

@@ -12,13 +12,13 @@ from ia0_daemon.settings.schema import Settings
 
 # The listeners, their threads and their sockets are made once, at start.
 _SECTION = "server"
-# The history is opened once as well.
-_HISTORY: Path = ("events", "path")
+# The history and the engine's controller are made once as well.
+_ONCE: frozenset[Path] = frozenset({("events", "path"), ("restart", "engine_service_file")})
 
 
 def needs_restart(path: Path) -> bool:
     """Whether a change of this setting waits for the next start."""
-    return path[0] == _SECTION or path == _HISTORY
+    return path[0] == _SECTION or path in _ONCE
 
 
 def changed_needing_restart(old: Settings, new: Settings) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -16,6 +16,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 log = logging.getLogger(__name__)
 
 TICK = "tick"
+# A job that is overdue at the start leaves the start alone, for so many seconds.
+SOONEST_S = 60.0
 # Sampling must go on while a backup is written, so slow jobs have threads of their own.
 QUICK, SLOW = "default", "slow"
 
@@ -34,18 +36,31 @@ class Schedule:
         )
         self._scheduler.add_listener(self._listen, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
 
-    def every(self, name: str, job: Callable[[], object], interval_s: float, *, slow: bool = False) -> None:
-        """Run a job at an interval; 0 leaves it out. A job of the same name is replaced."""
+    def every(
+        self,
+        name: str,
+        job: Callable[[], object],
+        interval_s: float,
+        *,
+        slow: bool = False,
+        first_in_s: float | None = None,
+    ) -> None:
+        """Run a job at an interval; 0 leaves it out. A job of the same name is replaced.
+
+        The first run is after `first_in_s`, at the earliest after `SOONEST_S`; else after the interval.
+        """
         if interval_s <= 0:
             if self._scheduler.get_job(name) is not None:
                 self._scheduler.remove_job(name)
             return
+        first = interval_s if first_in_s is None else max(first_in_s, SOONEST_S)
         self._scheduler.add_job(
             job,
             "interval",
             seconds=interval_s,
             id=name,
             executor=SLOW if slow else QUICK,
+            next_run_time=datetime.now(UTC) + timedelta(seconds=min(first, interval_s)),
             replace_existing=True,
         )
 

@@ -7,19 +7,22 @@ Owns which part gets what, and the order of start and stop. Holds no rule.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from prometheus_client import Counter, Gauge
 
+from ia0_daemon.alerts.desk import AlertDesk
+from ia0_daemon.backup import state as backup_state
+from ia0_daemon.backup.service import BackupService
 from ia0_daemon.control import CommandError
 from ia0_daemon.engine.patience import Patience
 from ia0_daemon.supervisor import event_kinds
+from ia0_daemon.supervisor.baseline_file import BaselineFile
 from ia0_daemon.supervisor.controller import Controller, ObserveOnly, ProcessController
 from ia0_daemon.supervisor.event_metrics import EventMetrics
 from ia0_daemon.supervisor.event_rows import Keep
@@ -27,6 +30,7 @@ from ia0_daemon.supervisor.event_store import EventStore
 from ia0_daemon.supervisor.events import Event
 from ia0_daemon.supervisor.explain import account
 from ia0_daemon.supervisor.find_engine import Listener as PortListener
+from ia0_daemon.supervisor.gauges import Gauges
 from ia0_daemon.supervisor.heartbeat import Heartbeat
 from ia0_daemon.supervisor.memory_metrics import MemoryMetrics
 from ia0_daemon.supervisor.read_sample import Sampler, Surroundings
@@ -38,25 +42,32 @@ from ia0_daemon.supervisor.verdicts import State
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.service import Service
+    from ia0_daemon.settings.load import Source
     from ia0_daemon.settings.schema import Settings
-
-log = logging.getLogger(__name__)
 
 # A tick may be late by this many intervals before the heartbeat stops; a sample takes milliseconds.
 LATE_TICKS = 4
+# How often time conditions of alerts are judged, and what is due is told again, in seconds.
+ALERTS_INTERVAL_S = 15.0
+# How often history and archives are looked over for what may go, in seconds.
+PRUNE_INTERVAL_S = 3600.0
 BASELINES = "baselines.json"
 
 
 class Supervision:
     """One daemon's supervisor. `start` returns when it watches."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, source: Source) -> None:
+        self._service, self._source = service, source
         settings = self._settings()
         registry = service.metrics.registry
-        self.events = EventStore(Path(settings.events.path), _keep(settings), EventMetrics(registry))
+        event_metrics = EventMetrics(registry)
+        self.events = EventStore(Path(settings.events.path), _keep(settings), event_metrics)
+        self._backups = BackupService(source, settings, recorder=self.events)
+        self._alerts = AlertDesk(settings, self.events, event_metrics, newest_backup=self._newest_backup)
+        self._baselines = BaselineFile(Path(settings.events.path).with_name(BASELINES))
         self._controller = _controller(settings)
-        self.sense = Sense(Sampler(self._surroundings()), self._settings, self._save_baselines)
+        self.sense = Sense(Sampler(self._surroundings()), self._settings, self._baselines.save)
         registry.register(MemoryMetrics(lambda: self.sense.view, self._public_names))
         self.supervisor = Supervisor(
             service.gate,
@@ -85,6 +96,7 @@ class Supervision:
         )
         self.schedule = Schedule(lambda job: self._jobs_failed.labels(job).inc())
         self._heartbeat: Heartbeat | None = None
+        registry.register(Gauges(self.supervisor, service.gate, lambda: self._backups.families()))
         service.is_hopeful = self.supervisor.is_hopeful
         service.nudge = lambda: self.schedule.soon(TICK)
 
@@ -92,8 +104,9 @@ class Supervision:
         """Begin to watch; `live_url` is `/health/live` on the real listener."""
         settings = self._settings()
         self.events.start()
-        self._recall_baselines()
-        self.schedule.every(TICK, self.supervisor.tick, settings.memory.sample_interval_s)
+        self._alerts.start()
+        self.sense.recall(self._baselines.load(), time.monotonic())
+        self._plan(settings)
         self.schedule.start()
         self.schedule.soon(TICK)
         interval_s = settings.memory.sample_interval_s
@@ -107,12 +120,18 @@ class Supervision:
         self._heartbeat.start()
         self.record(event_kinds.Kind.DAEMON_STARTED, "The daemon serves.", {"pid": os.getpid()})
 
+    def refused(self, message: str, details: list[str]) -> None:
+        """Tell that a reload was refused."""
+        self.record(event_kinds.Kind.CONFIG_REFUSED, f"A reload was refused: {message}", {"details": details})
+
     def reloaded(self) -> None:
         """Take over what a reload changed."""
         settings = self._settings()
         self._service.gate.limit(settings.restart.max_waiting, settings.restart.max_wait_s)
         self.events.keep(_keep(settings))
-        self.schedule.every(TICK, self.supervisor.tick, settings.memory.sample_interval_s)
+        self._backups = BackupService(self._source, settings, recorder=self.events)
+        self._alerts.apply(settings)
+        self._plan(settings)
         self.record(event_kinds.Kind.CONFIG_RELOADED, "The configuration was loaded again.", {})
 
     def stop(self) -> None:
@@ -122,6 +141,7 @@ class Supervision:
         self.schedule.stop()
         self.sense.close()
         self.record(event_kinds.Kind.DAEMON_STOPPED, "The daemon ended.", {})
+        self._alerts.stop()
         self.events.stop()
 
     def commands(self) -> dict[str, Callable[[dict[str, object]], object]]:
@@ -131,6 +151,7 @@ class Supervision:
             "drain": lambda _: self._drain(),
             "undrain": lambda _: self._undrain(),
             "explain": lambda _: self._explain(),
+            **self._alerts.commands(),
         }
 
     def record(self, kind: event_kinds.Kind, summary: str, details: dict[str, Any]) -> None:
@@ -150,6 +171,34 @@ class Supervision:
             "restarts_left": standing.left,
             "cooldown_left_s": round(standing.cooldown_left_s, 1),
         }
+
+    def _tick(self) -> None:
+        self.supervisor.tick()
+        if self.supervisor.last is not None:
+            self._alerts.watch_disks(self.supervisor.last[0].disks)
+
+    def _plan(self, settings: Settings) -> None:
+        """Give every job its interval; slow ones have a thread of their own."""
+        every, backup = self.schedule.every, settings.backup
+        every(TICK, self._tick, settings.memory.sample_interval_s)
+        every("alerts", self._alerts.repeat, ALERTS_INTERVAL_S)
+        every("prune_events", self.events.prune, PRUNE_INTERVAL_S)
+        made_s = self._backup_age_s()
+        every("backup", self._back_up, backup.interval_s, slow=True, first_in_s=backup.interval_s - made_s)
+        every("prune_backups", lambda: self._backups.prune_now(), PRUNE_INTERVAL_S, slow=True)
+        every("restore_test", lambda: self._backups.restore_test(), backup.restore_test_interval_s, slow=True)
+
+    def _back_up(self) -> None:
+        self._backups.backup_now()
+
+    def _backup_age_s(self) -> float:
+        """How old the newest archive is; very old where there is none. A restart of the daemon starts no new day."""
+        newest = self._newest_backup()
+        return (datetime.now(UTC) - newest).total_seconds() if newest else float("inf")
+
+    def _newest_backup(self) -> datetime | None:
+        made_at = backup_state.read(Path(self._settings().backup.path)).backup.ok_at
+        return datetime.fromtimestamp(made_at, UTC) if made_at else None
 
     def _state(self) -> str:
         if self.supervisor.failed:
@@ -207,28 +256,6 @@ class Supervision:
     def _undrain(self) -> dict[str, Any]:
         self.supervisor.undrain()
         return self.status()
-
-    def _save_baselines(self, baselines: dict[str, object]) -> None:
-        path = self._baselines_path()
-        try:
-            new = path.with_suffix(".new")
-            new.write_bytes(msgspec.json.encode(baselines))
-            new.replace(path)
-        except OSError as error:
-            log.warning("the baselines were not kept for the next start: %s", error)
-
-    def _recall_baselines(self) -> None:
-        try:
-            stored = msgspec.json.decode(self._baselines_path().read_bytes())
-        except FileNotFoundError:
-            return
-        except (OSError, msgspec.DecodeError) as error:
-            log.warning("the baselines of the last run cannot be read: %s", error)
-            return
-        self.sense.recall(stored, time.monotonic())
-
-    def _baselines_path(self) -> Path:
-        return Path(self._settings().events.path).with_name(BASELINES)
 
 
 def _keep(settings: Settings) -> Keep:

@@ -81,12 +81,15 @@ class Supervisor:
         self.failed = ""
         """Why restarts were given up; empty while they were not."""
         self.drained = False
+        self._answered = True
         self.last: tuple[Sample, Verdict, Action] | None = None
         self.ticked_at = float("-inf")
 
     def tick(self) -> None:
         """Look once, and do what is due."""
         sample, verdict = self._sense.look()
+        if not self._is_busy():
+            self._tell_engine(self._answering())
         order = None if self._is_busy() else self._ailing()
         if order is not None:
             self._heal(order)
@@ -184,6 +187,16 @@ class Supervisor:
             summary = f"The engine is ailing: {order.reason}."
             self._record(Kind.ENGINE_CRASHED, summary, {"cause": order.cause})
             self._begin(order)
+
+    def _tell_engine(self, answering: Answering) -> None:
+        """Record that the engine has gone or come back by itself, once."""
+        if answering.answers == self._answered:
+            return
+        self._answered = answering.answers
+        if answering.answers:
+            self._record(Kind.ENGINE_UP, "The engine answers.", {})
+        else:
+            self._record(Kind.ENGINE_DOWN, "The engine does not answer.", {})
 
     def _tell_level(self, verdict: Verdict) -> None:
         """Record a change of the level, once."""
