@@ -165,6 +165,8 @@ def _session(config: str, folder: str | None) -> Session:
     session = Session(config, folder)
     for fault in session.faults:
         click.echo(f"the present configuration is wrong: {fault}", err=True)
+    if session.faults and folder is None:
+        click.echo(f"looking for archives in {session.service.folder.path}; --folder names another", err=True)
     return session
 
 

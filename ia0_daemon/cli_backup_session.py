@@ -49,19 +49,18 @@ class Session:
         if folder:
             backup = msgspec.structs.replace(settings.backup, path=str(Path(folder).absolute()))
             settings = msgspec.structs.replace(settings, backup=backup)
-        self._socket = Path(settings.server.socket_path)
+        self._source, self._sockets = origin, [settings.server.socket_path]
         self.service = BackupService(origin, settings, recorder=HistoryRecorder(Path(settings.events.path)))
 
     def reload(self) -> list[str]:
         """Let a running daemon read its configuration again; what came of it. Failure if it refused."""
+        socket = self._daemons_socket()
+        if socket is None:
+            return [
+                f"no daemon answers at {self._sockets[-1]}: it will read the configuration when it starts"
+            ]
         try:
-            connect(self._socket, _TIMEOUT_S).close()
-        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
-            return [f"no daemon answers at {self._socket}: it will read the configuration when it starts"]
-        except OSError as error:
-            raise Failure([f"the daemon could not be told: {error}; run `ia0 reload`"]) from None
-        try:
-            call(self._socket, "reload", _TIMEOUT_S)
+            call(socket, "reload", _TIMEOUT_S)
         except ControlError as error:
             raise Failure(
                 [
@@ -72,6 +71,19 @@ class Session:
                 ]
             ) from None
         return ["the running daemon has read its configuration again"]
+
+    def _daemons_socket(self) -> str | None:
+        """Where a daemon answers: by the configuration as it was before, else as it is now."""
+        self._sockets.append(settings_anyhow(self._source)[0].server.socket_path)
+        for path in dict.fromkeys(self._sockets):
+            try:
+                connect(Path(path), _TIMEOUT_S).close()
+            except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+                continue
+            except OSError as error:
+                raise Failure([f"the daemon could not be told: {error}; run `ia0 reload`"]) from None
+            return path
+        return None
 
 
 @contextmanager

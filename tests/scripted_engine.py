@@ -175,7 +175,10 @@ class _Handler(BaseHTTPRequestHandler):
             "/api/tags": {"models": [{"name": tag, "size": 1} for tag in self.scripted.tags]},
             "/api/ps": {"models": [{"name": tag, "size": 1} for tag in self.scripted.loaded]},
         }
-        body = json.dumps(bodies[self.path]).encode()
+        self._send(bodies[self.path])
+
+    def _send(self, value: dict[str, Any]) -> None:
+        body = json.dumps(value).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -184,6 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/api/show":
+            self._send({"modelfile": f"FROM {body['model']}\n"})
+            return
         self.scripted.received.append(body)
         self.scripted.connections.add(self.client_address[1])
         script = self.scripted.next_script() if body["messages"] else self.scripted.load_script

@@ -66,3 +66,11 @@ def settings_anyhow(source: Source) -> tuple[Settings, list[str]]:
         tables = {}
     assembly = Assembly(str(source.path) if source.path is not None else NO_FILE)
     return assembly.settings(overlay(tables, environment.read(source.environ))), faults
+
+
+def settings_of(source: Source, config: bytes) -> Settings:
+    """The settings that a configuration's bytes would give; what is at fault has its default."""
+    with tempfile.TemporaryDirectory(prefix="ia0-check-") as name:
+        path = Path(name) / "ia0.toml"
+        path.write_bytes(config)
+        return settings_anyhow(dataclasses.replace(source, path=path))[0]

@@ -14,6 +14,7 @@ import pwd
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from ia0_daemon.backup import history
@@ -79,13 +80,11 @@ class Collection:
                 f"{place.path}: there are more than {_MOST_FILES} files to save; name a smaller folder"
             )
         try:
-            self.staged.append(
-                self._history(path) if place.kind is Kind.HISTORY else self._file(place.kind, path)
-            )
-        except OSError as error:
-            self._left(place, told(error), path)
+            saved = self._history(path) if place.kind is Kind.HISTORY else self._file(place.kind, path)
         except _Left as error:
             self._left(place, str(error), path)
+        else:
+            self.staged.append(saved)
 
     def _left(self, place: Place, why: str, path: Path | None = None) -> None:
         if place.required:
@@ -95,14 +94,15 @@ class Collection:
     def _file(self, kind: Kind, path: Path) -> Staged:
         if not is_place(str(path)) or str(path) != str(path).encode("utf-8", "replace").decode():
             raise _Left("its name has characters that an archive cannot hold")
-        with reading(path, follow=False) as source:
+        with _readable(path) as source:
             state = os.fstat(source.fileno())
             copy, digest, size = self._copy(), hashlib.sha256(), 0
             with copy.open("xb") as target:
-                while chunk := source.read(_CHUNK):
+                for chunk in _chunks(source):
                     self._take(len(chunk))
                     size += len(chunk)
                     digest.update(chunk)
+                    # A disk that is full here is the backup's failure, not the file's.
                     target.write(chunk)
         return Staged(_entry(kind, path, state, size, digest.hexdigest()), copy)
 
@@ -128,6 +128,21 @@ class Collection:
             raise BackupError(
                 f"there are more than {self.max_bytes} bytes to save (backup.max_bytes); nothing was written"
             )
+
+
+def _readable(path: Path) -> BufferedReader:
+    try:
+        return reading(path, follow=False)
+    except OSError as error:
+        raise _Left(error.strerror or str(error)) from error
+
+
+def _chunks(source: BufferedReader) -> Iterator[bytes]:
+    try:
+        while chunk := source.read(_CHUNK):
+            yield chunk
+    except OSError as error:
+        raise _Left(told(error)) from error
 
 
 def _files(place: Place) -> Iterator[Path]:

@@ -13,7 +13,6 @@ from typing import Protocol, TypeVar
 from urllib.parse import quote
 
 import msgspec
-import requests
 
 from ia0_daemon.backup.archive_write import Staged
 from ia0_daemon.backup.collect import Collection
@@ -76,6 +75,9 @@ class EngineQuestions:
         return self._ask("POST", "/api/show", _Shown, {"model": name}).modelfile
 
     def _ask(self, method: str, path: str, shape: type[T], body: dict[str, str] | None) -> T:
+        # Late: it takes longer to import than most commands take altogether.
+        import requests
+
         url = self._address.url + path
         try:
             with requests.Session() as session:

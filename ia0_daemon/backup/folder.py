@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ia0_daemon.backup.archive_write import UNFINISHED_PREFIX
 from ia0_daemon.backup.errors import BackupError, Busy, told
+from ia0_daemon.backup.plain_file import give_to_folders_owner
 
 SUFFIX = ".tar.gz"
 _TIME = "%Y%m%dT%H%M%S.%fZ"
@@ -53,7 +54,9 @@ class Folder:
     def make(self) -> None:
         """Make the folder for its owner alone; BackupError if it is there and others may enter it."""
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.path.exists():
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # another may be making it now
+                give_to_folders_owner(self.path)
             state = self.path.stat()
         except OSError as error:
             raise BackupError(f"the folder of the backups cannot be made: {told(error)}") from error
@@ -92,6 +95,7 @@ class Folder:
         except OSError as error:
             raise BackupError(f"the folder of the backups cannot be locked: {told(error)}") from error
         try:
+            give_to_folders_owner(self.path / _LOCK)
             _acquire(descriptor, wait_s, self.path)
             self._sweep()
             yield

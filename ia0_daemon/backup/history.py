@@ -6,6 +6,8 @@ Copying its file would miss the WAL; replacing it under a running daemon would m
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,12 +22,14 @@ class HistoryError(Exception):
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a database, as of one moment, into one file without a WAL."""
+    """Copy a database, as of one moment, into one file without a WAL; OSError where the disk is full."""
     try:
         with closing(_connect(source, "ro")) as old, closing(_connect(target, "rwc")) as new:
             old.backup(new)
             new.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
         raise HistoryError(f"it cannot be copied: {error}") from error
 
 

@@ -26,3 +26,10 @@ def reading(path: Path, *, follow: bool = True) -> BufferedReader:
 def creating(path: Path | str, folder: int | None = None) -> BufferedWriter:
     """A new file for its owner alone; FileExistsError if anything stands there."""
     return os.fdopen(os.open(path, _NEW, 0o600, dir_fd=folder), "wb")
+
+
+def give_to_folders_owner(path: Path) -> None:
+    """What root makes in the daemon's folder is the daemon's, which could not go on otherwise."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -18,12 +18,14 @@ from pathlib import Path
 from prometheus_client import Metric
 
 from ia0_daemon.backup import archive_read, candidate, metrics, rehearsal, shelf
+from ia0_daemon.backup.archive_read import Archive
 from ia0_daemon.backup.archive_write import sync_folder
 from ia0_daemon.backup.compare import Difference, differences
 from ia0_daemon.backup.engine_models import AsksEngine, EngineQuestions
 from ia0_daemon.backup.errors import BackupError, told
 from ia0_daemon.backup.folder import Folder
 from ia0_daemon.backup.make import Made, Maker
+from ia0_daemon.backup.manifest import Kind
 from ia0_daemon.backup.outcome import Teller
 from ia0_daemon.backup.places import Machine, Places, places
 from ia0_daemon.backup.plan import Wishes, choose, plan
@@ -67,7 +69,24 @@ class BackupService:
     @property
     def places(self) -> Places:
         """Where the things are that a backup saves."""
-        return places(self._settings, self._source.path, self._source.environ, self._machine)
+        return self._places(self._settings)
+
+    def _places(self, settings: Settings) -> Places:
+        return places(settings, self._source.path, self._source.environ, self._machine)
+
+    def _places_for(self, archive: Archive) -> Places:
+        """Where a restore may write.
+
+        A configuration that is broken does not say it any more. The archive's own does, but only of an
+        archive in our own folder, where nobody else can put one.
+        """
+        own = archive.path.resolve().parent == self.folder.path.resolve()
+        if not own or not candidate.faults_of(self._source, None, None):
+            return self.places
+        config = next((entry for entry in archive.manifest.files if entry.kind is Kind.CONFIG), None)
+        if config is None:
+            return self.places
+        return self._places(candidate.settings_of(self._source, archive.content(config).read()))
 
     def create(self) -> Made:
         """Make an archive, written as a whole and read back."""
@@ -177,7 +196,7 @@ class BackupService:
     def _restored(self, path: Path, wishes: Wishes, *, undoing: bool) -> Restored:
         try:
             with self._alone(), archive_read.opened(path, self._max_bytes) as archive:
-                todo = plan(archive, self.places, wishes, self._machine.host)
+                todo = plan(archive, self._places_for(archive), wishes, self._machine.host)
                 with self.folder.scratch() as scratch:
                     done = restore(
                         archive,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from ia0_daemon.backup.plain_file import give_to_folders_owner
+
 _NAME = "state.json"
 _LARGEST = 64 * 1024
 
@@ -47,6 +49,7 @@ def write(folder: Path, state: State) -> None:
     with suppress(OSError):
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(state)))
         temporary.chmod(0o600)
+        give_to_folders_owner(temporary)
         temporary.replace(folder / _NAME)
 
 
