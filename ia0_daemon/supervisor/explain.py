@@ -145,4 +145,4 @@ def _obstacles(state: State, now: float) -> Iterator[str]:
         < state.cooldown_until,
     }
     obstacles = [text for text, holds in found.items() if holds]
-    yield from obstacles or [f"nothing; {state.budget_left} restarts are left in the budget"]
+    yield from obstacles or [f"nothing; restarts left in the budget: {state.budget_left}"]

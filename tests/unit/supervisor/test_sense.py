@@ -177,7 +177,7 @@ def test_the_account_says_what_would_be_done_and_that_nothing_forbids_it(machine
     machine.look(2)
     text = machine.explained(State(budget_left=2))
     assert "\n  restart the engine\n" in text
-    assert "nothing; 2 restarts are left in the budget" in text
+    assert "nothing; restarts left in the budget: 2" in text
 
 
 def test_the_account_names_limit_cards_disks_and_pulls() -> None:
