@@ -129,7 +129,9 @@ class BackupService:
         return shelf.find(self.folder, shelf.LATEST, "undo")
 
     def prune(self) -> Sequence[Path]:
-        """Delete what retention lets go, and tell which."""
+        """Delete what retention lets go, and tell which; where there is no folder none is made."""
+        if not self.folder.path.exists():
+            return []
         try:
             with self._alone():
                 gone = self._old_archives()

@@ -91,3 +91,8 @@ def test_a_scheduled_backup_prunes(host: Host) -> None:
     for _ in range(3):
         host.service(keep=2).backup_now()
     assert len(kept(host)) == 2
+
+
+def test_where_there_is_no_folder_none_is_made(host: Host) -> None:
+    assert list(host.service().prune()) == []
+    assert not host.backups.exists()
