@@ -13,7 +13,7 @@ from ia0_daemon import __version__
 from ia0_daemon.cli_alerts import alerts_group
 from ia0_daemon.cli_backup import backup_group
 from ia0_daemon.cli_config import config_group
-from ia0_daemon.cli_control import reload, status
+from ia0_daemon.cli_control import drain, reload, restart, status, undrain
 from ia0_daemon.cli_events import events
 from ia0_daemon.cli_failure import config_option, source
 from ia0_daemon.cli_keys import keys_group
@@ -50,6 +50,9 @@ for command in (
     keys_group,
     reload,
     status,
+    restart,
+    drain,
+    undrain,
     alerts_group,
     events,
     backup_group,

@@ -49,11 +49,42 @@ def status(config: str, socket_path: str | None, as_json: bool) -> None:
         click.echo(line)
 
 
-def ask_daemon(config: str, socket_path: str | None, command: str) -> object:
+@click.command()
+@config_option
+@socket_option
+@click.option("--reason", default="an operator asked for it", help="Why; kept with the event.")
+def restart(config: str, socket_path: str | None, reason: str) -> None:
+    """Restart the engine without losing a request. Also leaves FAILED. Returns when it has begun."""
+    ask_daemon(config, socket_path, "restart", {"reason": reason})
+    click.echo("The engine is being restarted; requests wait meanwhile. `ia0 events` tells how it went.")
+
+
+@click.command()
+@config_option
+@socket_option
+def drain(config: str, socket_path: str | None) -> None:
+    """Take this host out of service: answers finish, new requests are refused, readiness says no."""
+    result = ask_daemon(config, socket_path, "drain")
+    for line in _told(result):
+        click.echo(line)
+
+
+@click.command()
+@config_option
+@socket_option
+def undrain(config: str, socket_path: str | None) -> None:
+    """Put this host back into service."""
+    ask_daemon(config, socket_path, "undrain")
+    click.echo("This host is in service.")
+
+
+def ask_daemon(
+    config: str, socket_path: str | None, command: str, args: Mapping[str, object] | None = None
+) -> object:
     """What the running daemon answers to a command; a refusal is a failure of this command."""
     try:
         path, told_by = (socket_path, "--socket") if socket_path else _configured(config)
-        return call(path, command, _TIMEOUT_S, told_by=told_by)
+        return call(path, command, _TIMEOUT_S, args, told_by=told_by)
     except ConfigError as error:
         raise Failure(
             [*error.lines(), "so the daemon's socket is not known; name it with --socket PATH"]

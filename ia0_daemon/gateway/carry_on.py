@@ -107,8 +107,9 @@ class LastingAnswer:
             if self._seam and self._seam.stopped:
                 break
         self._settle_resumed()
-        # Without a last line of the engine's, a stop text was completed across the seam.
-        self.last = answer.last or ChatLine(done=True, done_reason="stop", eval_count=answer.lines)
+        self.last = answer.last
+        if self._seam and self._seam.stopped:
+            self.last = ChatLine(done=True, done_reason="stop", eval_count=answer.lines)
 
     def _resume(self, cut: EngineInterrupted) -> None:
         """Ask again, or go on; raises `cut` where neither can be right."""

@@ -35,7 +35,8 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get("/health/ready")
     def ready() -> Response:
         reasons = not_ready_because(service)
-        state = {"status": "not ready" if reasons else "ready", "reasons": reasons, "timestamp": timestamp()}
+        word = "not ready" if reasons else "draining" if service.gate.closing else "ready"
+        state = {"status": word, "reasons": reasons, "timestamp": timestamp()}
         return _json(state, 503 if reasons else 200)
 
     @routes.get("/health")
@@ -56,6 +57,10 @@ def not_ready_because(service: Service) -> list[str]:
     state = live.watch.state
     if service.stopping:
         return ["the daemon is stopping"]
+    closing = service.gate.closing
+    if closing is not None:
+        # While a restart is under way requests wait, and are answered: that is ready enough for a balancer.
+        return [] if closing.may_wait else [closing.reason]
     if not state.reachable:
         return [f"the engine does not answer: {state.error}"]
     age_s = time.monotonic() - state.checked_at
@@ -86,16 +91,27 @@ def _health(service: Service, reasons: list[str]) -> dict[str, Any]:
     ]
     complete = all(model["state"] in ("loaded", "available") for model in models)
     return {
-        "status": "unavailable" if reasons else "ok" if complete else "degraded",
+        "status": _word(service, reasons, complete=complete),
         "reasons": reasons,
         "version": __version__,
         "uptime_s": round(time.monotonic() - service.started, 1),
         "in_flight": service.admission.in_flight,
+        "waiting": service.gate.waiting,
+        "supervisor": service.supervisor_status(),
         "engine": _engine(live),
         "models": models,
         "memory": _memory(),
         "timestamp": timestamp(),
     }
+
+
+def _word(service: Service, reasons: list[str], *, complete: bool) -> str:
+    if reasons:
+        return "unavailable"
+    if service.gate.closing is not None:
+        return "draining"
+    failed = service.supervisor_status().get("state") == "failed"
+    return "ok" if complete and not failed else "degraded"
 
 
 def _engine(live: Live) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class Service:
     admission: Admission = field(default_factory=Admission)
     is_hopeful: Callable[[], bool] = bool
     """Whether an engine that is not there now will probably be there again soon; the supervisor's word."""
+    supervisor_status: Callable[[], dict[str, object]] = dict
+    """How the supervisor is."""
     nudge: Callable[[], object] = bool
     """Have the supervisor look now."""
     started: float = field(default_factory=time.monotonic)

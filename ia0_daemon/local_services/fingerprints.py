@@ -56,7 +56,11 @@ def _file_digest(path: str) -> str:
 
 
 def _table_of(path: str, table: str) -> object:
-    return tomllib.loads(Path(path).read_text(encoding="utf-8")).get(table)
+    """A table, or with dots a key in one; None where it is not there."""
+    found: object = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    for name in table.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def _digest(value: object) -> str:

@@ -43,7 +43,7 @@ class Service(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     stop_timeout_s: Seconds = 10
     """How long it may take to end after SIGTERM before SIGKILL."""
     restart_on: tuple[AbsolutePath, ...] = ()
-    """Files (globs; ``file.toml#table`` for one table) whose change restarts it."""
+    """Files (globs; ``file.toml#table`` or ``#table.key`` for a part) whose change restarts it."""
     reload_on: tuple[AbsolutePath, ...] = ()
     """Files whose change alone makes it reload."""
     reload_command: tuple[str, ...] = ()

@@ -184,7 +184,7 @@ class Restart(Section, frozen=True):
     max_waiting: Annotated[int, Meta(ge=0, le=10_000)] = 256
     """How many new requests may wait while the engine is restarted; more are ENGINE_RESTARTING."""
     max_wait_s: Annotated[Seconds, Between(1, 3600)] = Seconds(180)
-    """How long a request waits for a restart before it is ENGINE_RESTARTING, or for an engine that is gone."""
+    """How long a request waits for a restart, or for an engine that is gone, before it is an error."""
     max_resumes: Annotated[int, Meta(ge=0, le=100)] = 5
     """How often one request is asked again, or goes on, before a cut is an error."""
     max_restarts: Annotated[int, Meta(ge=1, le=1000)] = 5

@@ -98,6 +98,7 @@ class Supervision:
         self._heartbeat: Heartbeat | None = None
         registry.register(Gauges(self.supervisor, service.gate, lambda: self._backups.families()))
         service.is_hopeful = self.supervisor.is_hopeful
+        service.supervisor_status = self.status
         service.nudge = lambda: self.schedule.soon(TICK)
 
     def start(self, live_url: str) -> None:
@@ -192,7 +193,7 @@ class Supervision:
         self._backups.backup_now()
 
     def _backup_age_s(self) -> float:
-        """How old the newest archive is; very old where there is none. A restart of the daemon starts no new day."""
+        """How old the newest archive is, in seconds; a restart of the daemon begins no new day."""
         newest = self._newest_backup()
         return (datetime.now(UTC) - newest).total_seconds() if newest else float("inf")
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import jinja2
 import msgspec
 import pytest
+import yaml
 
+from ia0_daemon.settings.catalogue import settings
 from ia0_daemon.settings.load import Source
+from ia0_daemon.settings.restart import needs_restart
 from ia0_daemon.settings.schema import Settings
 from tests.contract.roles import REPOSITORY, defaults, options
 
@@ -46,6 +49,16 @@ def test_every_setting_is_a_variable_and_in_the_template(table: str) -> None:
     names = {f"ia0_daemon_{table}_{key}" for key in settings_of(table)}
     assert names - set(options(ROLE)) == set()
     assert set(tomllib.loads(rendered())[table]) == settings_of(table)
+
+
+def test_what_a_reload_cannot_apply_makes_the_role_restart_the_daemon() -> None:
+    constants = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+    watched = set(constants["__ia0_daemon_needing_restart"])
+    once = {setting.key for setting in settings() if needs_restart(setting.path)}
+    assert {key for key in once if key not in watched and key.split(".")[0] not in watched} == set()
+    assert {
+        name for name in watched if not any(key == name or key.startswith(f"{name}.") for key in once)
+    } == set()
 
 
 def test_the_roles_defaults_are_the_daemons(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ia0_daemon.errors import CallerGone, EngineRestarting
+from ia0_daemon.errors import CallerGone, EngineRestarting, ServiceError
 from ia0_daemon.gate import Gate
 
 
@@ -17,7 +17,7 @@ def in_thread(action: Callable[[], object]) -> tuple[threading.Thread, list[obje
     def run() -> None:
         try:
             results.append(action())
-        except Exception as error:
+        except ServiceError as error:
             results.append(error)
 
     thread = threading.Thread(target=run)

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from ia0_daemon.engine.watch import EngineWatch
+from ia0_daemon.gate import Gate
 from ia0_daemon.gateway.app import api, probes
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.service import Live, Service
@@ -35,7 +36,7 @@ def engine() -> FakeClient:
 def service(engine: FakeClient, control: FakeControl) -> Service:
     watch = EngineWatch(control, 5)
     watch.refresh()
-    service = Service(Live.of(Settings(models={"small": MODEL}), engine, watch), Metrics())
+    service = Service(Live.of(Settings(models={"small": MODEL}), engine, watch), Metrics(), Gate(16, 30))
     service.metrics.watch(service)
     return service
 
