@@ -31,7 +31,7 @@ MODEL = {
     "tag": "smollm2:135m",
     "aliases": ["qwen2-7b", "llama3.1-8b"],
 }
-_LIMIT_S = 30.0
+_LIMIT_S = 60.0
 _PAUSE_S = 0.02
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from pathlib import Path
 from tests.daemon_process import DaemonProcess, get
 from tests.soak.crowd import Arrivals, Crowd
 
+TEMPLATE = Path(__file__).parents[2] / "roles" / "ia0_daemon" / "templates" / "process.toml.j2"
 MOST_RSS_BYTES = 100_000_000
 MOST_GROWTH_BYTES = 50
 # Between two looks at the memory, so that a leak shows as a slope.
@@ -56,12 +58,21 @@ def main() -> int:
         assert engine.stdout is not None
         url = engine.stdout.readline().strip()
         sections = {"engine": {"timeout_s": 60, "poll_interval_s": 1}}
-        with DaemonProcess(Path(folder), url, sections) as daemon:
+        daemon = DaemonProcess(Path(folder), url, sections)
+        daemon.environ.update(_service_environment())
+        with daemon:
             crowd = Crowd(daemon.port, Arrivals(engine.stdout), options.callers, options.seed)
             passed = _soak(daemon, crowd, options.warm_up, options.requests)
         engine.stdin.close()  # type: ignore[union-attr]  # it is a pipe
         engine.wait(30)
     return 0 if passed else 1
+
+
+def _service_environment() -> dict[str, str]:
+    """With what the role starts the daemon, as that is what is to be measured."""
+    (line,) = re.findall(r"^environment = .*$", TEMPLATE.read_text(), re.MULTILINE)
+    environment: dict[str, str] = tomllib.loads(line)["environment"]
+    return environment
 
 
 def _soak(daemon: DaemonProcess, crowd: Crowd, warm_up: int, requests: int) -> bool:
@@ -105,9 +116,8 @@ def _judge_outcomes(crowd: Crowd, daemon: DaemonProcess) -> bool:
         _say(f"{code:>24}: meant {crowd.meant[code]:>6}, counted by the daemon {counted[code]:>6}{differs}")
     left = daemon.metric("ia0_in_flight")
     passed = not crowd.faults and crowd.meant == counted and left == 0
-    _say(
-        "outcomes: passed" if passed else f"outcomes: FAILED ({len(crowd.faults)} faults, {left:g} in flight)"
-    )
+    failed = f"outcomes: FAILED ({len(crowd.faults)} faults, {left:g} in flight)"
+    _say("outcomes: passed" if passed else failed)
     return passed
 
 

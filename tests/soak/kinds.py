@@ -17,6 +17,7 @@ from tests.soak.engine import TEXT
 
 TIMEOUT_S = 60
 ROUTE = "/llm/generate"
+HEAD = f"POST {ROUTE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
 
 
 @dataclass
@@ -49,13 +50,16 @@ class Caller:
         return connection.getresponse()
 
 
+Play = Callable[[Caller], None]
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind: its share of the mix, the code under which the daemon must count it, and how it is played."""
 
     share: int
     code: str
-    play: Callable[[Caller], None]
+    play: Play
 
 
 def _answer(caller: Caller) -> None:
@@ -76,9 +80,7 @@ def _events(caller: Caller) -> None:
     assert "".join(event["text"] for event in events) == TEXT, events
 
 
-def _refused(
-    status: int, code: str, body: Callable[[Caller], object], **how: str
-) -> Callable[[Caller], None]:
+def _refused(status: int, code: str, body: Callable[[Caller], object], **how: str) -> Play:
     def play(caller: Caller) -> None:
         got, said = caller.ask(body(caller), **how)
         assert (got, said["code"]) == (status, code), said
@@ -91,7 +93,7 @@ def _failed(word: str, status: int, code: str) -> Kind:
     return Kind(2, code, _refused(status, code, lambda caller: {"prompt": caller.prompt(word)}))
 
 
-def _broken_off(word: str) -> Callable[[Caller], None]:
+def _broken_off(word: str) -> Play:
     def play(caller: Caller) -> None:
         with caller.stream(word) as response:
             lines = [json.loads(line) for line in response]
@@ -102,9 +104,8 @@ def _broken_off(word: str) -> Callable[[Caller], None]:
 
 def _leave_early(caller: Caller) -> None:
     raw = json.dumps({"prompt": caller.prompt("silent")}).encode()
-    head = f"POST {ROUTE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(raw)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", caller.port), TIMEOUT_S) as sock:
-        sock.sendall(head.encode() + raw)
+        sock.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(raw) + raw)
         assert caller.arrived[caller.number].wait(TIMEOUT_S), "the prompt never reached the engine"
 
 

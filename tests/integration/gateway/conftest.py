@@ -100,8 +100,9 @@ def send_and_leave_open(daemon: DaemonProcess, body: object) -> socket.socket:
 
 
 @pytest.fixture
-def busy(engine: EngineProcess) -> Callable[[], bool]:
-    """Say whether a slot of the engine's children works, by their own word."""
+def busy(engine: EngineProcess, daemon: DaemonProcess) -> Callable[[], bool]:
+    """Say whether a slot of the engine's children works, by their own word. The model is loaded."""
+    assert answer(daemon, {"prompt": "Hi", "params": {"max_tokens": 1}})[0] == 200
 
     def look() -> bool:
         return any(slot["is_processing"] for child in engine.children() for slot in _slots(child.cmdline()))

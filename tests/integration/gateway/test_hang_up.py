@@ -52,8 +52,8 @@ def test_before_the_first_token(
     daemon: DaemonProcess, busy: Callable[[], bool], freed: Callable[[int], Any], stream: bool
 ) -> None:
     before = len(left(daemon))
-    # 3,400 tokens, which take seconds to read; each of their own, as the engine remembers prompts.
-    words = " ".join(f"{stream} {number}" for number in range(700))
+    # 1,000 tokens, which take a while to read; each of their own, as the engine remembers prompts.
+    words = " ".join(f"{stream} {number}" for number in range(210))
     with send_and_leave_open(daemon, {"prompt": words, "stream": stream, "params": LONG}):
         daemon.wait_for(busy)
     assert "ttft_ms" not in freed(before)
