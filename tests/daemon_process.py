@@ -30,9 +30,8 @@ MODEL = {
     "name": "smollm2-135m",
     "tag": "smollm2:135m",
     "aliases": ["qwen2-7b", "llama3.1-8b"],
-    "num_ctx": 2048,
 }
-_LIMIT_S = 30.0
+_LIMIT_S = 60.0
 _PAUSE_S = 0.02
 
 

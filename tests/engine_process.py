@@ -207,7 +207,8 @@ def _clean_environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(prefixes)}
     root = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, (root, kept.get("PYTHONPATH"))))
-    return {**kept, "PYTHONPATH": path}
+    # llama.cpp's threads wait for each other by spinning, which takes many times as long on a busy machine.
+    return {**kept, "PYTHONPATH": path, "LLAMA_ARG_THREADS": "1"}
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -141,7 +141,8 @@ class ScriptedEngine:
         """Wait until the engine has closed a connection."""
         assert self.closed.get(timeout=10)
 
-    def next_script(self) -> list[Step]:
+    def next_script(self, body: dict[str, Any]) -> list[Step]:
+        """Give the script for a chat; a subclass may look at what is asked."""
         return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
 
     def asked(self) -> list[dict[str, Any]]:
@@ -192,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.scripted.received.append(body)
         self.scripted.connections.add(self.client_address[1])
-        script = self.scripted.next_script() if body["messages"] else self.scripted.load_script
+        script = self.scripted.next_script(body) if body["messages"] else self.scripted.load_script
         reply = Reply(self)
         try:
             for step in script:

@@ -22,11 +22,12 @@ from ia0_daemon.embedded.faults import Fault
 from ia0_daemon.embedded.faulty import with_faults
 from ia0_daemon.embedded.launch import Launch
 from ia0_daemon.embedded.llama_server import LOAD_DELAY_VARIABLE, LOAD_FAILS_VARIABLE
+from ia0_daemon.embedded.loaded import Limits
 from ia0_daemon.embedded.models import Model, load_model
 from ia0_daemon.embedded.names import ModelName, parse_name
 from ia0_daemon.embedded.options import Options, apply
 from ia0_daemon.embedded.runner import Runner
-from ia0_daemon.embedded.scheduler import Limits, Scheduler
+from ia0_daemon.embedded.scheduler import Scheduler
 from ia0_daemon.embedded.script import Script, play
 from ia0_daemon.embedded.store import Store
 
@@ -60,7 +61,7 @@ class Engine:
             keep_alive=settings.keep_alive,
             load_timeout=settings.load_timeout,
         )
-        self.scheduler: Scheduler[Runner] = Scheduler(limits, self._start)
+        self.scheduler: Scheduler[Runner] = Scheduler(limits, self._start, self._before_load)
 
     def name(self, text: str) -> ModelName:
         """The name in the disk's spelling; 400 when it cannot be one."""
@@ -117,9 +118,11 @@ class Engine:
                 pieces = play(scripted, runner, context, request.prompt)
             yield from with_faults(pieces, self.faults, request.prompt, runner, context)
 
-    def _start(self, launch: Launch) -> Runner:
+    def _before_load(self) -> None:
         if self.faults.hit(Fault.WEDGE_SCHEDULER):
             Context().wait()
+
+    def _start(self, launch: Launch) -> Runner:
         environment = {
             LOAD_DELAY_VARIABLE: self.faults.hit(Fault.SLOW_LOAD_S),
             LOAD_FAILS_VARIABLE: self.faults.hit(Fault.LOAD_FAILS),

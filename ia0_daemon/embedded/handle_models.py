@@ -17,10 +17,10 @@ from ia0_daemon.embedded.binding import bind
 from ia0_daemon.embedded.engine import Engine
 from ia0_daemon.embedded.exchange import Exchange
 from ia0_daemon.embedded.failures import StatusFailure, bad_request, model_not_found
+from ia0_daemon.embedded.loaded import Loaded
 from ia0_daemon.embedded.models import Model, details, read_config
 from ia0_daemon.embedded.names import ModelName, parse_name
 from ia0_daemon.embedded.runner import Runner
-from ia0_daemon.embedded.scheduler import Loaded
 from ia0_daemon.embedded.store import Entry
 from ia0_daemon.embedded.wire import timestamp
 

@@ -25,6 +25,7 @@ LOAD_FAILS_VARIABLE = "IA0_RUNNER_LOAD_FAILS"
 # llama-server's own default of the host prompt cache, and the variable by which a unit bounds it.
 CACHE_RAM_VARIABLE = "LLAMA_ARG_CACHE_RAM"
 CACHE_RAM_MIB = 8192
+THREADS_VARIABLE = "LLAMA_ARG_THREADS"
 
 _MEBIBYTE = 1 << 20
 
@@ -95,8 +96,9 @@ def _start(options: argparse.Namespace, environ: Mapping[str, str]) -> object:
     params.fit_params = False  # the sizes are given; nothing is to be fitted to a GPU
     params.n_gpu_layers = 0
     params.endpoint_slots = True
-    if options.threads:
-        params.cpuparams.n_threads = options.threads
+    threads = options.threads or int(environ.get(THREADS_VARIABLE) or 0)
+    if threads:
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     if options.load_mode == "none":
         params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     if options.pooling == "mean":

@@ -17,83 +17,32 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 from ia0_daemon.embedded.cancellation import Context
 from ia0_daemon.embedded.durations import FOREVER
 from ia0_daemon.embedded.failures import MAX_QUEUE_TEXT, Cancelled, EngineFailure, StatusFailure
 from ia0_daemon.embedded.launch import Launch
+from ia0_daemon.embedded.loaded import Limits, Loaded, R, Waiting
 
 _log = logging.getLogger(__name__)
-
-
-class LoadedRunner(Protocol):
-    """What the scheduler needs of a child."""
-
-    def wait_until_running(self, context: Context, timeout: float) -> None:
-        """Wait until the model is loaded; raises and cleans up when it does not."""
-
-    def answers(self) -> bool:
-        """Whether the child still answers."""
-
-    def close(self) -> None:
-        """End the child and wait for its end."""
-
-
-R = TypeVar("R", bound=LoadedRunner)
-
-
-@dataclass
-class Loaded(Generic[R]):
-    """A model that is loaded, and who uses it."""
-
-    runner: R
-    launch: Launch
-    keep_alive: float
-    users: int = 0
-    expires_at: float = 0.0  # seconds since the epoch, infinity for never; 0: it has not been idle yet
-    is_closing: bool = False  # its child is being ended; nobody may take it any more
-
-    def expires(self, now: float) -> float:
-        """When it will be unloaded if nobody uses it again."""
-        return self.expires_at or now + self.keep_alive
-
-
-@dataclass
-class _Waiting(Generic[R]):
-    """A request in the queue."""
-
-    context: Context
-    launch: Launch
-    keep_alive: float | None
-    done: threading.Event = field(default_factory=threading.Event)
-    loaded: Loaded[R] | None = None
-    failure: EngineFailure | None = None
-    is_abandoned: bool = False
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The scheduler's figures."""
-
-    max_loaded: int
-    max_queue: int
-    keep_alive: float
-    load_timeout: float
 
 
 class Scheduler(Generic[R]):
     """Hands out loaded models."""
 
-    def __init__(self, limits: Limits, start: Callable[[Launch], R]) -> None:
+    def __init__(
+        self, limits: Limits, start: Callable[[Launch], R], before_load: Callable[[], object] = lambda: None
+    ) -> None:
         self._limits = limits
         self._start = start
+        self._before_load = before_load  # where a fault can hold up every load
+        self._is_closed = False
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._queue: deque[_Waiting[R]] = deque()
+        self._queue: deque[Waiting[R]] = deque()
         self._loaded: dict[Path, Loaded[R]] = {}
         self._loading: R | None = None
         threading.Thread(target=self._load_loop, name="scheduler-load", daemon=True).start()
@@ -124,6 +73,7 @@ class Scheduler(Generic[R]):
     def close(self) -> None:
         """End every child; nothing is waited for before."""
         with self._lock:
+            self._is_closed = True
             runners = [item.runner for item in self._loaded.values()]
             runners += [self._loading] if self._loading else []
         for runner in runners:
@@ -139,10 +89,10 @@ class Scheduler(Generic[R]):
         with self._lock:
             if self._loaded.get(launch.model.path) is not loaded or loaded.is_closing:
                 return None
-            return _used(loaded, keep_alive)
+            return loaded.used(keep_alive)
 
     def _enqueue(self, context: Context, launch: Launch, keep_alive: float | None) -> Loaded[R]:
-        waiting: _Waiting[R] = _Waiting(context, launch, keep_alive)
+        waiting: Waiting[R] = Waiting(context, launch, keep_alive)
         with self._changed:
             if len(self._queue) >= self._limits.max_queue:
                 raise StatusFailure(HTTPStatus.SERVICE_UNAVAILABLE, MAX_QUEUE_TEXT)
@@ -152,7 +102,7 @@ class Scheduler(Generic[R]):
             waiting.done.wait()
         return self._taken(waiting)
 
-    def _taken(self, waiting: _Waiting[R]) -> Loaded[R]:
+    def _taken(self, waiting: Waiting[R]) -> Loaded[R]:
         with self._lock:
             waiting.is_abandoned = waiting.context.cancelled
             loaded = waiting.loaded
@@ -189,7 +139,7 @@ class Scheduler(Generic[R]):
             if not waiting.context.cancelled:
                 self._serve(waiting)
 
-    def _serve(self, waiting: _Waiting[R]) -> None:
+    def _serve(self, waiting: Waiting[R]) -> None:
         try:
             loaded = self._provide(waiting)
         except EngineFailure as failure:
@@ -204,7 +154,7 @@ class Scheduler(Generic[R]):
                 self._release(loaded)
         waiting.done.set()
 
-    def _provide(self, waiting: _Waiting[R]) -> Loaded[R]:
+    def _provide(self, waiting: Waiting[R]) -> Loaded[R]:
         while True:
             loaded = self._use_loaded(waiting.launch, waiting.keep_alive)
             if loaded is not None:
@@ -224,10 +174,12 @@ class Scheduler(Generic[R]):
         by_keep_alive = sorted(self._loaded.values(), key=lambda item: item.keep_alive)
         return next((item for item in by_keep_alive if item.users == 0), by_keep_alive[0])
 
-    def _load(self, waiting: _Waiting[R]) -> Loaded[R]:
-        runner = self._start(waiting.launch)
-        with self._lock:
-            self._loading = runner
+    def _load(self, waiting: Waiting[R]) -> Loaded[R]:
+        self._before_load()
+        with self._lock:  # so that `close` sees every child, also one that is just being started
+            if self._is_closed:
+                raise Cancelled
+            runner = self._loading = self._start(waiting.launch)
         try:
             runner.wait_until_running(waiting.context, self._limits.load_timeout)
         finally:
@@ -236,7 +188,7 @@ class Scheduler(Generic[R]):
         loaded = Loaded(runner, waiting.launch, self._limits.keep_alive)
         with self._lock:
             self._loaded[waiting.launch.model.path] = loaded
-            return _used(loaded, waiting.keep_alive)
+            return loaded.used(waiting.keep_alive)
 
     # --- the expiring thread
 
@@ -265,12 +217,3 @@ class Scheduler(Generic[R]):
                 return expired
             nearest = min((item.expires_at for item in idle), default=FOREVER)
             self._changed.wait(None if nearest == FOREVER else max(nearest - now, 0.0))
-
-
-def _used(loaded: Loaded[R], keep_alive: float | None) -> Loaded[R]:
-    loaded.users += 1
-    if keep_alive is not None:
-        loaded.keep_alive = keep_alive
-        # Shown by /api/ps from now on; what counts is worked out when the last user leaves.
-        loaded.expires_at = time.time() + keep_alive
-    return loaded

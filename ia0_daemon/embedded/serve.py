@@ -45,6 +45,8 @@ def serve(settings: EngineSettings) -> int:
     except _Stop:
         _log.info("stopping: connections are cut, children are killed")
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         server.close()
         engine.scheduler.close()
     _leave()

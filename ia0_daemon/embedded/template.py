@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ia0_daemon.embedded.template_functions import FUNCTIONS
 from ia0_daemon.embedded.template_lex import TemplateError
 from ia0_daemon.embedded.template_parse import parse
-from ia0_daemon.embedded.template_run import FUNCTIONS, run
+from ia0_daemon.embedded.template_run import run
 from ia0_daemon.embedded.template_tree import (
     Action,
     Branch,

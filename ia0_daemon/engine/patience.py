@@ -37,7 +37,8 @@ class Patience:
 
     def bound(self, name: str, seconds: float, setting: str) -> None:
         """Begin a bound: from now, silence longer than `seconds` is an error that names `setting`."""
-        self._bound, self._seconds, self._setting = name, seconds, setting
+        # A plain float: the error bears it, and the settings' own type cannot be written as JSON.
+        self._bound, self._seconds, self._setting = name, float(seconds), setting
         self._deadline = time.monotonic() + seconds
 
     def wait_readable(self, sock: socket.socket) -> None:

@@ -93,7 +93,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if foreign and foreign.reasons:
         terminalreporter.section("not run against this engine")
         for nodeid, reason in foreign.reasons.items():
-            terminalreporter.write_line(f"{nodeid.rpartition('/')[2]}: {reason}")
+            terminalreporter.write_line(f"{nodeid.partition('conformance/')[2]}: {reason}")
 
 
 class Starter(Protocol):

@@ -12,7 +12,7 @@ from tests.conformance.target import Target
 
 sentence = pytest.mark.sentence
 
-OPTIONS = {"temperature": 0, "num_predict": 16}
+OPTIONS = {"temperature": 0, "num_predict": 8}
 QUESTION = {"role": "user", "content": "What is the capital of France?"}
 
 

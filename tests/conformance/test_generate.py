@@ -21,7 +21,7 @@ CITY = {
 
 
 def options(**more: Any) -> dict[str, Any]:
-    return {"temperature": 0, "num_predict": 12, **more}
+    return {"temperature": 0, "num_predict": 8, **more}
 
 
 def streamed(engine: Target, **fields: Any) -> list[dict[str, Any]]:

@@ -102,8 +102,8 @@ def test_while_one_model_loads_only_loaded_ones_answer(
     engine.load(keep_alive=-1)
     others = [pool.submit(_load, engine, f"other-{letter}") for letter in "xy"]
     here = engine.generate(options=SHORT).json()
-    assert here["load_duration"] < 0.9e9
     durations = sorted(future.result() for future in others)
+    assert here["load_duration"] < durations[0], "the loaded one did not wait"
     assert durations[0] >= 0.9e9
     assert durations[1] >= 1.9e9, "the second waited for the first"
 

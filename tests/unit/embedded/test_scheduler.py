@@ -16,9 +16,10 @@ from ia0_daemon.embedded.cancellation import Context
 from ia0_daemon.embedded.durations import FOREVER
 from ia0_daemon.embedded.failures import MAX_QUEUE_TEXT, Cancelled, EngineFailure, StatusFailure
 from ia0_daemon.embedded.launch import Launch
+from ia0_daemon.embedded.loaded import Limits
 from ia0_daemon.embedded.models import Model
 from ia0_daemon.embedded.options import Options
-from ia0_daemon.embedded.scheduler import Limits, Scheduler
+from ia0_daemon.embedded.scheduler import Scheduler
 
 
 @dataclass
@@ -267,3 +268,23 @@ def test_closing_ends_every_child(world: World) -> None:
     runners = [world.use("a"), world.use("b")]
     world.scheduler.close()
     assert all(runner.closed.is_set() for runner in runners)
+
+
+def test_after_closing_no_child_is_started(world: World) -> None:
+    world.scheduler.close()
+    with pytest.raises(Cancelled):
+        world.use("a")
+    assert world.started == []
+
+
+def test_a_load_can_be_held_up_before_it_starts_anything() -> None:
+    world, held = World(), threading.Event()
+    limits = Limits(max_loaded=1, max_queue=1, keep_alive=1, load_timeout=1)
+    scheduler = Scheduler(limits, world._start, lambda: held.wait(10))
+    context = Context()
+    threading.Timer(0.02, context.cancel).start()
+    with pytest.raises(Cancelled), scheduler.acquire(context, launch("a"), None):
+        pass
+    assert world.started == []
+    assert scheduler.loaded() == []
+    held.set()

@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from msgspec.json import encode
 
 from ia0_daemon.engine.patience import LOOK_INTERVAL_S, WAITING_FOR, Patience
 from ia0_daemon.errors import CallerGone, EngineTimeout
+from ia0_daemon.settings.units import Seconds
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -25,11 +27,12 @@ def pair() -> Iterator[Pair]:
 @pytest.mark.parametrize("name", WAITING_FOR)
 def test_each_bound_ends_a_silence_and_names_its_setting(pair: Pair, name: str) -> None:
     patience = Patience(bool)
-    patience.bound(name, 0.05, "engine.some_timeout_s")
+    patience.bound(name, Seconds(0.05), "engine.some_timeout_s")
     with pytest.raises(EngineTimeout, match=r"engine\.some_timeout_s allows no more") as caught:
         patience.wait_readable(pair[0])
     assert caught.value.details == {"bound": name, "limit_s": 0.05, "setting": "engine.some_timeout_s"}
     assert patience.waited_s >= 0.05
+    assert encode(caught.value.body()), "the settings' own type cannot be written as JSON"
 
 
 def test_what_is_there_is_not_waited_for(pair: Pair) -> None:
