@@ -204,7 +204,9 @@ class Restart(Section, frozen=True):
 
 
 class Backup(Section, frozen=True):
-    """What is saved of this host, how often, and for how long. Never the models' weights: they can be pulled again."""
+    """What is saved of this host, how often, and for how long. Never the models' weights: they can be pulled
+    again.
+    """
 
     path: Annotated[str, Spelled("an absolute path")] = "/var/lib/ia0/backups"
     """Folder of the archives, for its owner alone; made when it is missing."""
@@ -219,7 +221,7 @@ class Backup(Section, frozen=True):
     include: tuple[Annotated[str, Spelled("an absolute path")], ...] = ()
     """More files and folders to save."""
     engine_path: Annotated[str, Spelled("an absolute path, or empty")] = ""
-    """Folder of Ollama's keys (id_ed25519, server.json); empty: where Ollama's own service or this user has it."""
+    """Folder of Ollama's keys (id_ed25519, server.json); empty: where Ollama or this user has it."""
     max_bytes: Annotated[Bytes, Between(2**20, 2**40)] = Bytes(2**30)
     """Most that the files of one archive may hold together, unpacked; more is refused."""
 

@@ -15,12 +15,23 @@ from pathlib import Path
 from tests.chaos import scenarios
 from tests.chaos.world import world
 
-ENGINE = {"OLLAMA_NUM_PARALLEL": "8", "OLLAMA_CONTEXT_LENGTH": "1024", "LLAMA_ARG_CACHE_RAM": "256"}
+ENGINE = {
+    "OLLAMA_NUM_PARALLEL": "8",
+    "OLLAMA_CONTEXT_LENGTH": "1024",
+    "LLAMA_ARG_THREADS": "1",
+    "LLAMA_ARG_CACHE_RAM": "256",
+}
 SECTIONS: dict[str, dict[str, object]] = {
     "engine": {"poll_interval_s": 0.5, "timeout_s": 60, "first_token_timeout_s": 180},
     "memory": {"sample_interval_s": 0.5},
     # Shorter than the streams, so that every restart cuts some of them.
-    "restart": {"drain_timeout_s": 1.5, "stall_s": 15, "cooldown_s": 0, "max_restarts": 100, "max_resumes": 20},
+    "restart": {
+        "drain_timeout_s": 1.5,
+        "stall_s": 15,
+        "cooldown_s": 0,
+        "max_restarts": 100,
+        "max_resumes": 20,
+    },
     "models.small": {"num_ctx": 1024},
 }
 
@@ -38,24 +49,34 @@ def main() -> int:
 
 
 def _run(folder: Path, restarts: int) -> int:
-    print(f"{'fault':26} {'open':>4} {'writing':>7} {'sent':>5} {'answ.':>5} {'waited':>6} {'again':>5} "
-          f"{'went on':>7} {'error':>5} {'lost':>4}  {'s':>5}")
+    _say(
+        f"{'fault':26} {'open':>4} {'writing':>7} {'sent':>5} {'answ.':>5} {'waited':>6} {'again':>5} "
+        f"{'went on':>7} {'error':>5} {'lost':>4}  {'s':>5}"
+    )
     with world(folder, ENGINE, SECTIONS) as made:
         rows = scenarios.run(made, restarts, _show)
         faults = [fault for row in rows for fault in row.faults]
         faults += _not_cut(rows, restarts)
-    print("in all: " + ", ".join(f"{name} {number}" for name, number in scenarios.totals(rows)))
+    _say("in all: " + ", ".join(f"{name} {number}" for name, number in scenarios.totals(rows)))
     for fault in faults:
-        print(f"FAULT {fault}")
-    print(f"{len(rows) - 1} faults survived, nothing lost" if not faults else f"{len(faults)} faults found")
+        _say(f"FAULT {fault}")
+    _say(f"{len(rows) - 1} faults survived, nothing lost" if not faults else f"{len(faults)} faults found")
     return 1 if faults else 0
+
+
+def _say(text: str) -> None:
+    """The report is this program's output, line by line as it comes."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _show(row: scenarios.Row) -> None:
     count = row.count
-    print(f"{row.name:26} {row.at['requests']:4} {row.at['writing']:7} {row.sent:5} {count['answered']:5} "
-          f"{count['waited']:6} {count['asked again']:5} {count['went on']:7} {count['error']:5} "
-          f"{count['lost']:4}  {row.seconds:5.1f}", flush=True)
+    _say(
+        f"{row.name:26} {row.at['requests']:4} {row.at['writing']:7} {row.sent:5} {count['answered']:5} "
+        f"{count['waited']:6} {count['asked again']:5} {count['went on']:7} {count['error']:5} "
+        f"{count['lost']:4}  {row.seconds:5.1f}"
+    )
 
 
 def _not_cut(rows: list[scenarios.Row], restarts: int) -> list[str]:

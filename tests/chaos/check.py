@@ -1,15 +1,16 @@
-"""What must hold of what clients, daemon and engine each say; every function gives the faults that it found."""
+"""What must hold of what clients, daemon and engine say; every function gives the faults that it found."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from tests.chaos.clients import PLAIN_TOKENS, STREAM, STREAM_TOKENS, Outcome
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
 
 def tallies(outcomes: Iterable[Outcome], log: dict[str, dict[str, Any]]) -> Counter[str]:
@@ -71,9 +72,9 @@ def _bad_seam(text: str, at: int, words: set[str], doubles: set[str]) -> str:
     if across is not None and across[0].lower() not in words and not _is_whole(across[0], text, at):
         return f"the word {across[0]!r} across the seam is no word of any uncut answer: {shown}"
     before, after = _WORD.findall(text[:at]), _WORD.findall(text[at:])
-    if across is None and before and after and before[-1].lower() == after[0].lower():
-        if before[-1].lower() not in doubles:
-            return f"the word {after[0]!r} is written twice: {shown}"
+    twice = across is None and before and after and before[-1].lower() == after[0].lower()
+    if twice and before[-1].lower() not in doubles:
+        return f"the word {after[0]!r} is written twice: {shown}"
     for size in (40, 20, 12):
         tail = text[max(0, at - size) : at]
         if len(tail) == size and text[at:].startswith(tail):
@@ -89,4 +90,4 @@ def _is_whole(word: str, text: str, at: int) -> bool:
 
 def _doubles(text: str) -> set[str]:
     words = [word.lower() for word in _WORD.findall(text)]
-    return {first for first, second in zip(words, words[1:], strict=False) if first == second}
+    return {first for first, second in pairwise(words) if first == second}

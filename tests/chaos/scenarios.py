@@ -42,14 +42,14 @@ def kill_parent(world: World) -> None:
     """The engine's parent is killed; its children are orphans."""
     pid = world.engine_pid()
     os.kill(pid, signal.SIGKILL)
-    _until(lambda: world.engine_pid() != pid and _remedy(world) in ("idle", "settling"), "nobody restarted it")
+    _until(lambda: _is_new(world, pid), "nobody restarted it")
 
 
 def kill_child(world: World) -> None:
     """The model's process is killed; the engine itself loads it again."""
     (child, *_) = world.child_pids()
     os.kill(child, signal.SIGKILL)
-    _until(lambda: bool(world.child_pids()) and child not in world.child_pids(), "the model was not loaded again")
+    _until(lambda: bool(set(world.child_pids()) - {child}), "the model was not loaded again")
 
 
 def stop_child(world: World) -> None:
@@ -57,7 +57,7 @@ def stop_child(world: World) -> None:
     pid = world.engine_pid()
     (child, *_) = world.child_pids()
     os.kill(child, signal.SIGSTOP)
-    _until(lambda: world.engine_pid() != pid and _remedy(world) in ("idle", "settling"), "nobody restarted it")
+    _until(lambda: _is_new(world, pid), "nobody restarted it")
 
 
 def run(world: World, restarts: int, show: Callable[[Row], None]) -> list[Row]:
@@ -106,12 +106,14 @@ def _judge(row: Row, outcomes: list[Outcome], world: World) -> None:
     log = {line["request_id"]: line for line in world.daemon.log_lines(event="request")}
     row.count = check.tallies(outcomes, log)
     row.faults += check.disagreements(outcomes, log)
-    row.faults += [
-        f"{each.request_id}: lost: {each.trouble}" for each in outcomes if each.result == "lost"
-    ]
+    row.faults += [f"{each.request_id}: lost: {each.trouble}" for each in outcomes if each.result == "lost"]
     row.faults += [
         f"{each.request_id}: explicit error {each.code}" for each in outcomes if each.result == "error"
     ]
+
+
+def _is_new(world: World, old: int) -> bool:
+    return world.engine_pid() != old and _remedy(world) in ("idle", "settling")
 
 
 def _remedy(world: World) -> str:

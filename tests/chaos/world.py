@@ -1,4 +1,4 @@
-"""The engine as a service that the daemon may restart, and the daemon in front of it, in a folder of their own."""
+"""The engine as a service that the daemon may restart, and the daemon in front of it, in one folder."""
 
 from __future__ import annotations
 
