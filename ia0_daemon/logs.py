@@ -33,8 +33,8 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     set_level(level)
-    # It tells of every run of every job.
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # It tells of every run, and of each that is not due because the last one still runs.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     # It warns for every request that finds no idle thread, which admission has decided already.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # "Client disconnected while serving" is said by the request's own line.

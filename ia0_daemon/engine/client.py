@@ -71,13 +71,24 @@ class EngineClient:
         if not self._watch.is_loaded(question.model.tag):
             self.load(question.model, patience)
         self._bound_first_token(question, patience)
-        exchange = self._post(question.model, question.messages, question.options, patience)
+        tag = question.model.tag
+        self.progress.ask(tag)
+        try:
+            exchange = self._post(question.model, question.messages, question.options, patience)
+        except BaseException:
+            self.progress.end(tag, wrote=False)
+            raise
         return self._answer(exchange, question.model, patience, self._settings.timeout_s)
 
     def load(self, model: Model, patience: Patience) -> None:
         """Have the model loaded with the very options that its answers are asked with."""
         patience.bound("load", self._settings.load_timeout_s, "engine.load_timeout_s")
-        exchange = self._post(model, [], {}, patience)
+        self.progress.ask(model.tag)
+        try:
+            exchange = self._post(model, [], {}, patience)
+        except BaseException:
+            self.progress.end(model.tag, wrote=False)
+            raise
         answer = self._answer(exchange, model, patience, self._settings.load_timeout_s)
         try:
             for _ in answer.texts():
@@ -158,7 +169,7 @@ class Answer:
         self._exchange = exchange
         self._failed = failed
         self._progress = progress
-        self._writes = False
+        self._writes = self._closed = False
         self._error = ""
         self._tag = tag
         self._patience = patience
@@ -196,8 +207,9 @@ class Answer:
 
     def close(self) -> None:
         """Free the connection, or cut it where the answer is not complete."""
-        if self._writes:
-            self._progress.end(self._tag)
+        if not self._closed:
+            self._closed = True
+            self._progress.end(self._tag, wrote=self._writes)
         self._patience.bound("end", END_S, "the daemon")
         self._exchange.close(answered=self.last is not None)
 

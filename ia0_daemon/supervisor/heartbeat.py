@@ -71,9 +71,7 @@ class Heartbeat:
     def _obstacle(self) -> str:
         age_s = time.monotonic() - self._ticked_at()
         if age_s > self._tick_within_s:
-            return (
-                f"the last memory sample is {age_s:.0f} s old; {self._tick_within_s:g} s are allowed"
-            )
+            return f"the last memory sample is {age_s:.0f} s old; {self._tick_within_s:g} s are allowed"
         try:
             with self._session.get(self._url, timeout=ANSWER_TIMEOUT_S) as answer:
                 return "" if answer.status_code == 200 else f"{self._url} says {answer.status_code}"

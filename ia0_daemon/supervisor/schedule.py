@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 TICK = "tick"
 # A job that is overdue at the start leaves the start alone, for so many seconds.
 SOONEST_S = 60.0
+# A run that is as near as this needs no bringing forward.
+SOON = timedelta(seconds=0.2)
 # Sampling must go on while a backup is written, so slow jobs have threads of their own.
 QUICK, SLOW = "default", "slow"
 
@@ -66,9 +68,9 @@ class Schedule:
 
     def soon(self, name: str) -> None:
         """Run a job now rather than at its time."""
-        job = self._scheduler.get_job(name)
-        if job is not None:
-            job.modify(next_run_time=datetime.now(UTC))
+        now, job = datetime.now(UTC), self._scheduler.get_job(name)
+        if job is not None and job.next_run_time - now > SOON:
+            job.modify(next_run_time=now)
 
     def start(self) -> None:
         """Begin."""

@@ -74,7 +74,7 @@ class Supervision:
             self._controller,
             self.sense,
             self._answering,
-            lambda: service.live.client.progress.silent_for_s(),
+            lambda: service.live.client.progress.silences(),
             self._settings,
             self.record,
         )

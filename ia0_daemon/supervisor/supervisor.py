@@ -17,7 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ia0_daemon.engine.watch import full_name
 from ia0_daemon.supervisor.ailing import Signs, ailing
+from ia0_daemon.supervisor.deaf import is_deaf
 from ia0_daemon.supervisor.decide import decide
 from ia0_daemon.supervisor.event_kinds import Kind
 from ia0_daemon.supervisor.remedy import Order
@@ -25,6 +27,7 @@ from ia0_daemon.supervisor.restart_budget import Allowance, Standing, standing
 from ia0_daemon.supervisor.verdicts import Action, State, Verdict
 
 if TYPE_CHECKING:
+    from ia0_daemon.engine.progress import Silence
     from ia0_daemon.gate import Gate
     from ia0_daemon.settings.schema import Settings
     from ia0_daemon.supervisor.controller import Controller
@@ -67,12 +70,12 @@ class Supervisor:
         controller: Controller,
         sense: Sense,
         answering: Callable[[], Answering],
-        silent_for_s: Callable[[], dict[str, float]],
+        silences: Callable[[], dict[str, Silence]],
         settings: Callable[[], Settings],
         record: Recorder,
     ) -> None:
         self._gate, self._controller, self._sense = gate, controller, sense
-        self._answering, self._silent_for_s = answering, silent_for_s
+        self._answering, self._silences = answering, silences
         self._settings, self._record = settings, record
         self._restarts: list[float] = []
         self._last_action = Action("none", "", code=decide(Verdict(), State(), 0).code)
@@ -171,12 +174,20 @@ class Supervisor:
             return None
         answering, settings = self._answering(), self._settings().restart
         signs = Signs(
+            now=time.monotonic(),
             process_runs=self._controller.process().running,
             answers=answering.answers,
             unanswered_for_s=0.0 if answering.answers else answering.since_s,
-            silent_for_s=self._silent_for_s(),
+            silences=self._silences(),
+            is_deaf=self._is_deaf,
         )
         return ailing(signs, settings.unanswered_s, settings.stall_s)
+
+    def _is_deaf(self, tag: str) -> bool:
+        """Ask the model's own process; one that is not there or not known is no sign of anything."""
+        engine = self.last[0].engine if self.last else None
+        pids = [child.pid for child in engine.children if child.tag == full_name(tag)] if engine else []
+        return any(is_deaf(pid) for pid in pids)
 
     def _heal(self, order: Order) -> None:
         """Restart what is dead or stuck, as far as the budget goes."""

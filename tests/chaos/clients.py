@@ -22,8 +22,12 @@ PROMPTS = (
     "Explain what rain is to a child.",
 )
 PLAIN_TOKENS, STREAM_TOKENS = 30, 150
+# A stream that had a token so recently is between two, in seconds.
+BETWEEN_TOKENS_S = 0.5
 # Longer than any wait that the daemon allows: a client that gives up would be counted as lost.
 PATIENCE_S = 240
+# How many answers come between two faults: each fault meets requests of its own.
+ANSWERS_BETWEEN = 8
 
 
 @dataclass
@@ -50,7 +54,8 @@ class Callers:
         self._lock = threading.Lock()
         self._outcomes: list[Outcome] = []
         self._sent = 0
-        self._open: dict[str, tuple[str, bool]] = {}
+        self._open: dict[str, float] = {}
+        self._answered = 0
         kinds = [PLAIN] * plain + [STREAM] * streams
         self._threads = [threading.Thread(target=self._run, args=(kind,), daemon=True) for kind in kinds]
 
@@ -73,10 +78,12 @@ class Callers:
             return sent, outcomes
 
     def busy(self) -> Counter[str]:
-        """Count what is under way: requests, and streams between their tokens."""
+        """Count what is under way, requests and streams between their tokens, and what was answered."""
         with self._lock:
-            states = list(self._open.values())
-        return Counter(requests=len(states), writing=sum(writes for _, writes in states))
+            heard, answered = list(self._open.values()), self._answered
+        now = time.monotonic()
+        writing = sum(now - at < BETWEEN_TOKENS_S for at in heard)
+        return Counter(requests=len(heard), writing=writing, answered=answered)
 
     def _run(self, kind: str) -> None:
         with requests.Session() as session:
@@ -93,7 +100,7 @@ class Callers:
         }
         with self._lock:
             self._sent += 1
-            self._open[request_id] = (kind, False)
+            self._open[request_id] = float("-inf")
         outcome = Outcome(kind, request_id, "lost")
         try:
             self._fill(outcome, session, body)
@@ -102,6 +109,7 @@ class Callers:
         with self._lock:
             del self._open[request_id]
             self._outcomes.append(outcome)
+            self._answered += outcome.result == "answered"
 
     def _fill(self, outcome: Outcome, session: requests.Session, body: dict[str, Any]) -> None:
         headers = {"X-Request-ID": outcome.request_id}
@@ -128,16 +136,17 @@ class Callers:
                 outcome.figures, outcome.result = message, "answered"
                 return
             with self._lock:
-                self._open[outcome.request_id] = (STREAM, True)
+                self._open[outcome.request_id] = time.monotonic()
         outcome.trouble = "the stream ended without a last line"
 
 
-def wait_until_busy(callers: Callers, requests_: int, writing: int, limit_s: float = 60) -> Counter[str]:
-    """Wait until enough is under way for a fault to hurt."""
-    until = time.monotonic() + limit_s
+def wait_until_busy(callers: Callers, requests_: int, writing: int, limit_s: float = 120) -> Counter[str]:
+    """Wait until enough is under way for a fault to hurt, and some answers have come since the last one."""
+    until, before = time.monotonic() + limit_s, callers.busy()["answered"]
     while time.monotonic() < until:
         busy = callers.busy()
-        if busy["requests"] >= requests_ and busy["writing"] >= writing:
+        ready = busy["requests"] >= requests_ and busy["writing"] >= writing
+        if ready and busy["answered"] - before >= ANSWERS_BETWEEN:
             return busy
         time.sleep(0.01)
     raise AssertionError(f"never {requests_} requests and {writing} streams under way: {callers.busy()}")
