@@ -84,6 +84,10 @@ conformance: $(VENV)/.dev ## The embedded engine held against Ollama's behaviour
 integration: $(VENV)/.dev ## Over the wire, with real weights; and make up, down and what lies between
 	$(PYTEST) tests/integration
 
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Restart, kill and stop the engine under load: is a request lost?
+	$(PYTHON_RUN) -m tests.chaos
+
 .PHONY: soak
 soak: $(VENV)/.dev ## Measure the daemon's memory over 22,000 requests
 	$(PYTHON_RUN) -m tests.soak

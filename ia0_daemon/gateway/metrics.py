@@ -81,6 +81,12 @@ class Metrics:
             ("model", "kind"),
             registry=self.registry,
         )
+        self.kept = Counter(
+            "ia0_requests_kept",
+            "Requests that outlived a cut of the engine, by how (asked_again, went_on).",
+            ("how",),
+            registry=self.registry,
+        )
         self.reloads = Counter(
             "ia0_config_reloads",
             "Reloads of the configuration, by result (applied, refused).",

@@ -44,6 +44,7 @@ def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> N
     metrics.requests.labels(call.route, call.model, call.code).inc()
     metrics.latency.labels(call.route, call.model).observe(elapsed_s)
     metrics.daemon.labels(call.route).observe(daemon_s)
+    _count_kept(call, metrics)
     first_s = call.first_token_s()
     if first_s is not None:
         metrics.first_token.labels(call.model).observe(first_s)
@@ -52,6 +53,13 @@ def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> N
         metrics.tokens.labels(call.model, "completion").inc(call.completion_tokens)
         if call.generation_s > 0:
             metrics.tokens_per_s.labels(call.model).observe(call.completion_tokens / call.generation_s)
+
+
+def _count_kept(call: Call, metrics: Metrics) -> None:
+    if call.code == OK and call.resumed:
+        metrics.kept.labels("went_on").inc()
+    elif call.code == OK and call.asked_again:
+        metrics.kept.labels("asked_again").inc()
 
 
 def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:
