@@ -52,7 +52,6 @@ class EngineClient:
 
     def __init__(self, wire: Wire, watch: EngineWatch, settings: Engine) -> None:
         self._wire = wire
-        self.address = wire.address
         self._watch = watch
         self._settings = settings
         self._encoder = msgspec.json.Encoder()

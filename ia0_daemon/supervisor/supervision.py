@@ -21,6 +21,7 @@ from ia0_daemon.backup import state as backup_state
 from ia0_daemon.backup.service import BackupService
 from ia0_daemon.control import CommandError
 from ia0_daemon.engine.patience import Patience
+from ia0_daemon.settings import engine_address
 from ia0_daemon.supervisor import event_kinds
 from ia0_daemon.supervisor.baseline_file import BaselineFile
 from ia0_daemon.supervisor.controller import Controller, ObserveOnly, ProcessController
@@ -212,7 +213,7 @@ class Supervision:
     def _surroundings(self) -> Surroundings:
         if isinstance(self._controller, ProcessController):
             return Surroundings(lambda: self._controller.process().pid, self._settings)
-        port = self._service.live.client.address.port
+        port = engine_address.parse(self._settings().engine.host).port
         return Surroundings(PortListener(port, time.monotonic), self._settings)
 
     def _explain(self) -> list[str]:

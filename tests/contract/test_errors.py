@@ -17,6 +17,12 @@ def _tree(kind: type[errors.ServiceError]) -> list[type[errors.ServiceError]]:
 
 
 CLASSES = [kind for kind in _tree(errors.ServiceError) if kind is not errors.ServiceError]
+# A class without a code of its own is told as its parent: the difference is the daemon's own affair.
+CLASSES = [
+    kind
+    for kind in CLASSES
+    if kind.code not in {parent.code for parent in kind.__bases__ if parent in CLASSES}
+]
 CODES = {kind.code: kind.status for kind in CLASSES}
 
 

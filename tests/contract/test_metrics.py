@@ -6,23 +6,54 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
 
+from ia0_daemon.backup import state
+from ia0_daemon.backup.metrics import families as backup_families
 from ia0_daemon.engine.watch import EngineWatch
+from ia0_daemon.gate import Gate
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.service import Live, Service
-from ia0_daemon.settings.schema import Settings
+from ia0_daemon.settings.load import Source
+from ia0_daemon.supervisor.baseline import Baselines
+from ia0_daemon.supervisor.memory_metrics import families as memory_families
+from ia0_daemon.supervisor.supervision import Supervision
+from tests.contract.test_memory_docs import EVERYTHING
 from tests.fakes import FakeClient, FakeControl
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
+class Everything(Collector):
+    """What is printed only once there was a sample, and a backup."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def describe(self) -> list[object]:
+        return []
+
+    def collect(self) -> list[object]:
+        return [*memory_families(EVERYTHING, Baselines()), *backup_families(self._folder)]
+
+
 @pytest.fixture
-def printed() -> set[str]:
+def printed(tmp_path: Path) -> set[str]:
     """The names under which Prometheus meets our metrics."""
+    source = Source(None, {"IA0_EVENTS__PATH": str(tmp_path / "events.db")})
     metrics = Metrics()
-    service = Service(Live.of(Settings(), FakeClient(), EngineWatch(FakeControl(), 60)), metrics)
+    live = Live.of(source.load(), FakeClient(), EngineWatch(FakeControl(), 60))
+    service = Service(live, metrics, Gate(1, 1))
     metrics.watch(service)
-    names = re.findall(r"^# TYPE (ia0_\w+)", metrics.render().decode(), re.MULTILINE)
+    Supervision(service, source)
+    once = CollectorRegistry()
+    state.write(
+        tmp_path, state.State(backup=state.success(1.0, "a", 1), restore_test=state.success(1.0, "a"))
+    )
+    once.register(Everything(tmp_path))
+    text = metrics.render().decode() + generate_latest(once).decode()
+    names = re.findall(r"^# TYPE (ia0_\w+)", text, re.MULTILINE)
     # The series with a counter's birthday are turned off for the whole process at the daemon's start.
     return {name for name in names if not name.endswith("_created")}
 
