@@ -55,7 +55,9 @@ logs: ## Follow the logs of the daemon and the engine
 ##@ Tests
 
 .PHONY: test
-test: lint typecheck unit contract conformance integration ## Everything below up to integration
+test: lint typecheck unit contract ## Everything below up to integration
+	@# These two mostly wait, for the engine and for Ansible: side by side they take little more than one of them.
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target conformance integration
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint

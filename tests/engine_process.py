@@ -141,7 +141,7 @@ class EngineProcess:
             child.kill()
             child.wait(_START_LIMIT_S)
 
-    def post(self, path: str, value: Any, timeout: float = 60.0) -> tuple[int, list[dict[str, Any]]]:
+    def post(self, path: str, value: Any, timeout: float = 180.0) -> tuple[int, list[dict[str, Any]]]:
         """POST a JSON object; the status and the answer's lines (one for an object)."""
         request = urllib.request.Request(
             self.url + path, json.dumps(value).encode(), {"Content-Type": "application/json"}

@@ -77,7 +77,7 @@ class World:
     def child_pids(self) -> list[int]:
         """The processes of the loaded models."""
         parent = psutil.Process(self.engine_pid())
-        return [child.pid for child in parent.children() if "--model" in child.cmdline()]
+        return [child.pid for child in parent.children() if _is_model(child)]
 
     def signal_engine(self, number: signal.Signals) -> None:
         """Send a signal to the engine's parent."""
@@ -89,6 +89,13 @@ class World:
             f"{self.daemon.url}/llm/generate", json={"prompt": "Hi", "params": {"max_tokens": 1}}, timeout=60
         )
         assert answer.status_code == 200, answer.text
+
+
+def _is_model(child: psutil.Process) -> bool:
+    try:
+        return "--model" in child.cmdline()
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return False
 
 
 @contextmanager

@@ -45,16 +45,17 @@ def test_while_it_writes(start: Start) -> None:
 
 def test_while_the_prompt_is_read(start: Start) -> None:
     engine = start()
-    assert engine.post("/api/chat", {"model": MODEL})[0] == 200
+    options = {"num_batch": 64, "num_predict": 1}  # it is asked between two batches whether anybody waits
+    assert engine.post("/api/chat", {"model": MODEL, "options": options})[0] == 200
     (child,) = engine.children()
     begin = work(child)
-    connection = ask(engine, prompt="word " * 2500, options={"num_predict": 1})
+    connection = ask(engine, prompt="word " * 1200, options=options)
     wait_until(lambda: work(child) > begin + 0.1)
     connection.close()
-    assert engine.post("/api/generate", SHORT)[0] == 200
+    assert engine.post("/api/generate", {**SHORT, "options": options})[0] == 200
     cut_short = work(child) - begin
-    whole = {"model": MODEL, "prompt": "other " * 2500, "raw": True, "options": {"num_predict": 1}}
-    assert engine.post("/api/generate", whole)[0] == 200
+    whole = {**SHORT, "prompt": "other " * 1200, "options": options}
+    assert engine.post("/api/generate", whole, timeout=300)[0] == 200
     assert cut_short < (work(child) - begin) / 2
 
 

@@ -137,13 +137,15 @@ def test_silence_between_tokens_is_bounded(client: EngineClient, engine: Scripte
 
 
 def test_each_token_renews_the_bound_between_tokens(
-    client: EngineClient, engine: ScriptedEngine, patience: Patience
+    wire: Wire, watch: EngineWatch, engine: ScriptedEngine, patience: Patience
 ) -> None:
-    def pause(reply: object) -> None:
-        threading.Event().wait(0.1)  # a third of the bound, six times: a script's own pace, not a wait for it
+    client = EngineClient(wire, watch, Engine(timeout_s=Seconds(1)))
 
-    engine.scripts = [[step for _ in range(6) for step in (say(piece("x")), pause)] + whole()]
-    assert ask(client, patience)[0] == "xxxxxx"
+    def pause(reply: object) -> None:
+        threading.Event().wait(0.3)  # a third of the bound, five times: a script's own pace, no wait for it
+
+    engine.scripts = [[step for _ in range(5) for step in (say(piece("x")), pause)] + whole()]
+    assert ask(client, patience)[0] == "xxxxx"
 
 
 @pytest.mark.parametrize("script", [[say(piece("one"))], [raw(b"")], [say(piece("one")), raw(b"")]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ia0_daemon.engine.watch import EngineWatch, full_name
@@ -66,6 +68,7 @@ def test_it_asks_again_and_again_until_it_is_stopped(control: FakeControl) -> No
     watch = EngineWatch(control, 0.01)
     watch.start()
     control.models = ["new:1b"]
+    until = time.monotonic() + 10
     while not watch.is_loaded("new:1b"):
-        pass
+        assert time.monotonic() < until
     watch.stop()
