@@ -55,6 +55,8 @@ class DaemonProcess:
             },
             "engine": {"host": engine},
             "models.small": dict(MODEL),
+            "events": {"path": str(folder / "events.db")},
+            "backup": {"path": str(folder / "backups"), "interval_s": 0},
         }
         self.configure(sections or {})
         self._process: subprocess.Popen[bytes] | None = None
