@@ -113,7 +113,7 @@ def _judge(row: Row, outcomes: list[Outcome], world: World) -> None:
 
 
 def _is_new(world: World, old: int) -> bool:
-    return world.engine_pid() != old and _remedy(world) in ("idle", "settling")
+    return world.engine_pid() not in (0, old) and _remedy(world) in ("idle", "settling")
 
 
 def _remedy(world: World) -> str:
