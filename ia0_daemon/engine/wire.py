@@ -174,18 +174,17 @@ class Wire:
             sock.close()
 
     def _exchange(self, sock: socket.socket, path: str, body: bytes, patience: Patience) -> Exchange:
+        head = HEAD.format(path=self.address.path + path, size=len(body)).encode("ascii")
+        file = cast("socket.socket", _WatchedSocket(sock, patience))
+        response = http.client.HTTPResponse(file, method="POST")
         try:
-            self._send(
-                sock, HEAD.format(path=self.address.path + path, size=len(body)).encode("ascii") + body
-            )
-            file = cast("socket.socket", _WatchedSocket(sock, patience))
-            response = http.client.HTTPResponse(file, method="POST")
+            self._send(sock, head + body)
             response.begin()
-        except (http.client.HTTPException, OSError) as error:
+        except BaseException as error:
             sock.close()
-            raise EngineCut(f"the engine closed the connection without an answer ({error!r})") from error
-        except BaseException:
-            sock.close()
+            response.close()  # from Python 3.13 on, one that is left to the collector complains
+            if isinstance(error, http.client.HTTPException | OSError):
+                raise EngineCut(f"the engine closed the connection without an answer ({error!r})") from error
             raise
         return Exchange(sock, response, self._keep)
 

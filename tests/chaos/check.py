@@ -52,6 +52,17 @@ def _figures(outcome: Outcome, line: dict[str, Any]) -> list[str]:
     return faults
 
 
+def engine_disagrees(answered: int, log: str) -> list[str]:
+    """Hold the answers against the engine's own log: each has at least one asking that the engine finished.
+
+    There are more, since loading a model is an asking too, and so is each part of an answer that was cut.
+    """
+    finished = len(re.findall(r"msg=200 \|[^\n]*POST /api/chat", log))
+    if finished < answered:
+        return [f"the engine finished {finished} askings, and {answered} requests were answered"]
+    return []
+
+
 def bad_seams(outcomes: list[Outcome]) -> list[str]:
     """Look at each place where a stream went on: is a word repeated or cut there?"""
     whole = [outcome.text for outcome in outcomes if not outcome.figures.get("resumed")]

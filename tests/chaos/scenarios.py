@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.chaos import check
 from tests.chaos.clients import Callers, Outcome, wait_until_busy
@@ -99,17 +100,26 @@ def _rest(world: World, callers: Callers, everything: list[Outcome]) -> Row:
     everything += outcomes
     _judge(row, outcomes, world)
     row.faults += check.bad_seams(everything)
+    answered = sum(outcome.result == "answered" for outcome in everything)
+    row.faults += check.engine_disagrees(answered, (world.folder / "engine.log").read_text(errors="replace"))
     return row
 
 
 def _judge(row: Row, outcomes: list[Outcome], world: World) -> None:
-    log = {line["request_id"]: line for line in world.daemon.log_lines(event="request")}
+    wanted = {outcome.request_id for outcome in outcomes}
+    # The daemon writes its line when the last byte is out: the client may be a moment ahead of it.
+    world.daemon.wait_for(lambda: wanted <= _lines(world).keys())
+    log = _lines(world)
     row.count = check.tallies(outcomes, log)
     row.faults += check.disagreements(outcomes, log)
     row.faults += [f"{each.request_id}: lost: {each.trouble}" for each in outcomes if each.result == "lost"]
     row.faults += [
         f"{each.request_id}: explicit error {each.code}" for each in outcomes if each.result == "error"
     ]
+
+
+def _lines(world: World) -> dict[str, dict[str, Any]]:
+    return {line["request_id"]: line for line in world.daemon.log_lines(event="request")}
 
 
 def _is_new(world: World, old: int) -> bool:
