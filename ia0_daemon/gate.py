@@ -5,9 +5,13 @@ never knows why it is closed, but for the word that it was given.
 
     request:     enter -> (waits while closed) -> in flight -> leave
     supervisor:  close -> drained -> ... restart ... -> open
+    operator:    shut ................................ unshut
 
-A request whose answer was cut by the restart leaves and enters again; such a
-one always finds a place to wait, since it has a promise to keep.
+A restart closes it, and requests wait; an operator shuts it, and new requests
+are refused. The two know nothing of each other: neither's end opens what the
+other holds. A request whose answer was cut leaves and enters again; such a one
+always finds a place to wait and is not stopped by an operator's word, since it
+has a promise to keep.
 """
 
 from __future__ import annotations
@@ -68,6 +72,7 @@ class Gate:
         self._in_flight = 0
         self._waiting = 0
         self._closing: Closing | None = None
+        self._shut: Closing | None = None
         self._idle_since = time.monotonic()
         self.tally = Tally()
 
@@ -83,8 +88,8 @@ class Gate:
 
     @property
     def closing(self) -> Closing | None:
-        """Why it is closed; none while it is open."""
-        return self._closing
+        """Why new requests do not pass; none while they do. An operator's word stands before a restart."""
+        return self._shut or self._closing
 
     def idle_for_s(self) -> float:
         """Give the seconds since the last request left; 0 while one is past it or waits."""
@@ -105,6 +110,8 @@ class Gate:
         `CallerGone` when its caller hung up meanwhile.
         """
         with self._changed:
+            if self._shut is not None and not again:
+                raise _refusal(self._shut)
             if self._closing is None:
                 self._in_flight += 1
                 return 0.0
@@ -120,18 +127,33 @@ class Gate:
             self._idle_since = time.monotonic()
             self._changed.notify_all()
 
-    def close(self, reason: str, *, may_wait: bool, expected_s: float) -> Tally:
-        """Let nobody pass from now on. Gives the tally that this closing fills."""
+    def close(self, reason: str, *, expected_s: float) -> Tally:
+        """Let everybody wait from now on. Gives the tally that this closing fills.
+
+        A restart that failed leaves it closed for the next one, which then
+        goes on with the same tally: to those who wait it is one.
+        """
         with self._changed:
-            self._closing = Closing(reason, may_wait, expected_s)
-            self.tally = Tally(in_flight=self._in_flight)
+            if self._closing is None:
+                self.tally = Tally(in_flight=self._in_flight)
+            self._closing = Closing(reason, may_wait=True, expected_s=expected_s)
             return self.tally
 
     def open(self) -> None:
-        """Let everybody pass."""
+        """Let those pass who wait, and new requests unless an operator has shut it."""
         with self._changed:
             self._closing = None
             self._changed.notify_all()
+
+    def shut(self, reason: str, *, expected_s: float) -> None:
+        """Refuse new requests from now on; those that were taken before are finished."""
+        with self._changed:
+            self._shut = Closing(reason, may_wait=False, expected_s=expected_s)
+
+    def unshut(self) -> None:
+        """Take new requests again."""
+        with self._changed:
+            self._shut = None
 
     def drained(self, timeout_s: float) -> bool:
         """Wait until nobody is past it; false where the time ended first."""
@@ -158,7 +180,7 @@ class Gate:
             self._changed.notify_all()
 
     def _check_room(self, closing: Closing, *, again: bool) -> None:
-        if again or (closing.may_wait and self._waiting < self._max_waiting):
+        if again or self._waiting < self._max_waiting:
             return
         self.tally.refused += 1
         raise _refusal(closing)

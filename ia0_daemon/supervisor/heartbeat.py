@@ -30,7 +30,6 @@ class Heartbeat:
         live_url: str,
         ticked_at: Callable[[], float],
         beat: Callable[[], None],
-        *,
         interval_s: float,
         tick_within_s: float,
     ) -> None:
@@ -46,6 +45,10 @@ class Heartbeat:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    def pace(self, interval_s: float, tick_within_s: float) -> None:
+        """Change how often it beats, and how old a tick may be, as a reload does."""
+        self._interval_s, self._tick_within_s = interval_s, tick_within_s
 
     def stop(self) -> None:
         """End."""

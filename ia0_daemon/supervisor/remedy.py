@@ -4,7 +4,8 @@
 
 The ticks only start it and watch it, so that sampling goes on while answers
 drain. An answer longer than the drain bound is cut by the restart and goes on
-afterwards (`gateway/carry_on.py`). Owns the order of the steps and their
+afterwards (`gateway/carry_on.py`). A restart that fails leaves the gate closed:
+the supervisor tries again, or opens it. Owns the order of the steps and their
 bounds; never decides that a restart is due.
 """
 
@@ -68,6 +69,12 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     warmed: list[str] = field(default_factory=list)
     tally: Tally | None = None
+
+    def figures(self) -> dict[str, object]:
+        """Give what an event tells of it, as far as it came."""
+        seconds = {name: round(spent, 3) for name, spent in self.seconds.items()}
+        counts = self.tally.details() if self.tally else {}
+        return {"drained": self.drained, "seconds": seconds, "warmed": list(self.warmed), **counts}
 
 
 class Engine:
@@ -141,7 +148,7 @@ class Remedy:
         settings = self._settings()
         loaded = self._engine.loaded()
         expected_s = (settings.drain_timeout_s if order.drain else 0) + settings.expected_s
-        report.tally = self._gate.close(order.reason, may_wait=True, expected_s=expected_s)
+        report.tally = self._gate.close(order.reason, expected_s=expected_s)
         self._record(
             Kind.RESTART_STARTED,
             f"Restarting the engine: {order.reason}.",
@@ -183,14 +190,16 @@ class Remedy:
                 report.warmed.append(tag)
 
     def _finish(self, report: Report) -> None:
-        if report.succeeded:
-            self._gate.open()
-            self.phase = Phase.SETTLING
-            self._settle(report)
-        self._done(report)
-        with self._lock:
-            if self._thread is threading.current_thread():
-                self.phase = Phase.IDLE
+        try:
+            if report.succeeded:
+                self._gate.open()
+                self.phase = Phase.SETTLING
+                self._settle(report)
+            self._done(report)
+        finally:
+            with self._lock:
+                if self._thread is threading.current_thread():
+                    self.phase = Phase.IDLE
 
     def _settle(self, report: Report) -> None:
         """Tell the whole story once: what became of the answers that were cut belongs to it."""
@@ -198,18 +207,10 @@ class Remedy:
         if tally is None:
             return
         settled = self._gate.settled(tally, SETTLE_S)
-        seconds = {name: round(spent, 3) for name, spent in report.seconds.items()}
         self._record(
             Kind.ENGINE_RESTARTED,
             _summary(report, tally),
-            {
-                "cause": report.order.cause,
-                "drained": report.drained,
-                "seconds": seconds,
-                "warmed": report.warmed,
-                "settled": settled,
-                **tally.details(),
-            },
+            {"cause": report.order.cause, "settled": settled, **report.figures()},
         )
 
 

@@ -53,6 +53,8 @@ ALERTS_INTERVAL_S = 15.0
 # How often history and archives are looked over for what may go, in seconds.
 PRUNE_INTERVAL_S = 3600.0
 BASELINES = "baselines.json"
+# How long a daemon that ends waits for a restart that is under way, in seconds.
+LAST_RESTART_S = 30.0
 
 
 class Supervision:
@@ -111,13 +113,8 @@ class Supervision:
         self._plan(settings)
         self.schedule.start()
         self.schedule.soon(TICK)
-        interval_s = settings.memory.sample_interval_s
         self._heartbeat = Heartbeat(
-            live_url,
-            lambda: self.supervisor.ticked_at,
-            self._beats.set_to_current_time,
-            interval_s=interval_s,
-            tick_within_s=LATE_TICKS * interval_s,
+            live_url, lambda: self.supervisor.ticked_at, self._beats.set_to_current_time, *_pace(settings)
         )
         self._heartbeat.start()
         self.record(event_kinds.Kind.DAEMON_STARTED, "The daemon serves.", {"pid": os.getpid()})
@@ -134,6 +131,8 @@ class Supervision:
         self._backups = BackupService(self._source, settings, recorder=self.events)
         self._alerts.apply(settings)
         self._plan(settings)
+        if self._heartbeat is not None:
+            self._heartbeat.pace(*_pace(settings))
         self.record(event_kinds.Kind.CONFIG_RELOADED, "The configuration was loaded again.", {})
 
     def stop(self) -> None:
@@ -141,6 +140,9 @@ class Supervision:
         if self._heartbeat is not None:
             self._heartbeat.stop()
         self.schedule.stop()
+        if self.supervisor.remedy is not None:
+            # Ending between stop and start would leave this host without an engine.
+            self.supervisor.remedy.join(LAST_RESTART_S)
         self.sense.close()
         self.record(event_kinds.Kind.DAEMON_STOPPED, "The daemon ended.", {})
         self._alerts.stop()
@@ -238,8 +240,9 @@ class Supervision:
 
     def _warm(self, tag: str) -> None:
         live = self._service.live
-        model = next(model for model in live.catalog.models if model.tag == tag)
-        live.client.load(model, Patience(bool))
+        for model in live.catalog.models:
+            if model.tag == tag:  # a reload may have taken it out meanwhile
+                live.client.load(model, Patience(bool))
 
     def _restart(self, args: dict[str, object]) -> dict[str, Any]:
         if not self._controller.can_restart:
@@ -262,6 +265,11 @@ class Supervision:
 
 def _keep(settings: Settings) -> Keep:
     return Keep(settings.events.keep, settings.events.keep_age_s)
+
+
+def _pace(settings: Settings) -> tuple[float, float]:
+    interval_s = settings.memory.sample_interval_s
+    return interval_s, LATE_TICKS * interval_s
 
 
 def _controller(settings: Settings) -> Controller:

@@ -24,7 +24,7 @@ from ia0_daemon.supervisor.decide import decide
 from ia0_daemon.supervisor.event_kinds import Kind
 from ia0_daemon.supervisor.remedy import Order
 from ia0_daemon.supervisor.restart_budget import Allowance, Standing, standing
-from ia0_daemon.supervisor.verdicts import Action, State, Verdict
+from ia0_daemon.supervisor.verdicts import Action, State, Verdict, Why
 
 if TYPE_CHECKING:
     from ia0_daemon.engine.progress import Silence
@@ -43,6 +43,8 @@ _OF_LEVEL = {"ok": Kind.MEMORY_OK, "soft": Kind.MEMORY_SOFT, "hard": Kind.MEMORY
 # Without a controller, how long after the engine was last there its return is still hoped for, in seconds:
 # systemd brings Ollama back 3 s after a crash (RestartSec of its unit).
 OBSERVED_RETURN_S = 20.0
+# What callers of a drained host are told to wait, in seconds; when it is back only the operator knows.
+DRAIN_EXPECTED_S = 60
 
 
 class Sense(Protocol):
@@ -78,11 +80,12 @@ class Supervisor:
         self._answering, self._silences = answering, silences
         self._settings, self._record = settings, record
         self._restarts: list[float] = []
-        self._last_action = Action("none", "", code=decide(Verdict(), State(), 0).code)
+        self._last_action = Action("none", "", Why.OK)
         self._lock = threading.Lock()
         self.remedy: Remedy | None = None
         self.failed = ""
         """Why restarts were given up; empty while they were not."""
+        self._calm_since = 0.0
         self.drained = False
         self._answered = True
         self.last: tuple[Sample, Verdict, Action] | None = None
@@ -96,10 +99,12 @@ class Supervisor:
         order = None if self._is_busy() else self._ailing()
         if order is not None:
             self._heal(order)
+        elif self._answering().answers:
+            self._let_pass()
         action = decide(verdict, self.state(sample), time.monotonic())
         self._tell_level(verdict)
         self._hand_over(action)
-        self._recover_when_calm()
+        self._recover_when_calm(verdict)
         self.last = (sample, verdict, action)
         self.ticked_at = time.monotonic()
 
@@ -127,9 +132,9 @@ class Supervisor:
 
     def is_hopeful(self) -> bool:
         """Say whether an engine that is not there now will probably be there again soon."""
-        if self._controller.can_restart:
-            return not self.failed
         answering = self._answering()
+        if self._controller.can_restart:
+            return answering.answers or not self.failed
         return answering.answers or answering.since_s < OBSERVED_RETURN_S
 
     def restart(self, reason: str) -> bool:
@@ -140,25 +145,23 @@ class Supervisor:
     def drain(self) -> None:
         """Take this host out of service: what is under way finishes, nothing new passes."""
         self.drained = True
-        self._gate.close("the operator drains this host", may_wait=False, expected_s=60)
+        self._gate.shut("the operator drains this host", expected_s=DRAIN_EXPECTED_S)
         self._record(Kind.DRAIN, "The operator drains this host.", {"in_flight": self._gate.in_flight})
 
     def undrain(self) -> None:
         """Put this host back into service."""
         self.drained = False
-        self._gate.open()
+        self._gate.unshut()
         self._record(Kind.UNDRAIN, "The operator put this host back into service.", {})
 
     def note_done(self, report: Report) -> None:
         """Take note of how a restart ended; called on the remedy's thread."""
         if report.succeeded:
-            if self.drained:
-                self.drain()
             return
         self._record(
             Kind.RESTART_FAILED,
             f"The engine could not be restarted: {report.error}",
-            {"cause": report.order.cause, "error": report.error},
+            {"cause": report.order.cause, "error": report.error, **report.figures()},
         )
         if self.standing().is_spent:
             self._fail(report.error)
@@ -221,6 +224,8 @@ class Supervisor:
     def _hand_over(self, action: Action) -> None:
         if action.kind == "restart":
             self._begin(Order(action.why, "memory", drain=True))
+        elif action.code == Why.BUDGET:
+            self._fail(action.why)
         elif action.kind == "refuse" and action.code != self._last_action.code:
             self._record(Kind.RESTART_REFUSED, action.why, {"code": action.code})
         self._last_action = action
@@ -239,7 +244,7 @@ class Supervisor:
         """Give up, and say so: requests get their errors at once, and people an alert."""
         if self.failed:
             return
-        self.failed = reason
+        self.failed, self._calm_since = reason, time.monotonic()
         self._gate.open()
         self._record(
             Kind.SUPERVISOR_FAILED,
@@ -247,13 +252,21 @@ class Supervisor:
             {"error": reason, "leave_by": "ia0 restart"},
         )
 
-    def _recover_when_calm(self) -> None:
-        """A long calm leaves FAILED: the engine answers, and nothing has been wrong for a while."""
+    def _let_pass(self) -> None:
+        """A restart that failed left the gate closed, and the engine is well: open it."""
+        with self._lock:
+            if not self._is_busy():
+                self._gate.open()
+
+    def _recover_when_calm(self, verdict: Verdict) -> None:
+        """A long calm leaves FAILED: since then the engine has answered, and its memory was no trouble."""
         if not self.failed:
             return
-        answering = self._answering()
-        if answering.answers and answering.since_s >= self._settings().restart.calm_s:
-            self._leave_failed(f"the engine has answered for {answering.since_s:.0f} s")
+        now = time.monotonic()
+        if not self._answering().answers or verdict.level == "hard":
+            self._calm_since = now
+        elif now - self._calm_since >= self._settings().restart.calm_s:
+            self._leave_failed(f"the engine was well for {now - self._calm_since:.0f} s")
 
     def _leave_failed(self, reason: str) -> None:
         if self.failed:

@@ -45,7 +45,7 @@ def test_an_open_gate_costs_no_wait(gate: Gate) -> None:
 
 
 def test_a_request_waits_until_the_gate_opens(gate: Gate) -> None:
-    gate.close("restart", may_wait=True, expected_s=1)
+    gate.close("restart", expected_s=1)
     thread, results = in_thread(lambda: gate.enter(bool))
     until(lambda: gate.waiting == 1)
     gate.open()
@@ -56,7 +56,7 @@ def test_a_request_waits_until_the_gate_opens(gate: Gate) -> None:
 
 
 def test_more_than_may_wait_are_refused_with_the_time_to_come_back(gate: Gate) -> None:
-    gate.close("restart", may_wait=True, expected_s=20)
+    gate.close("restart", expected_s=20)
     threads = [in_thread(lambda: gate.enter(bool))[0] for _ in range(2)]
     until(lambda: gate.waiting == 2)
     with pytest.raises(EngineRestarting, match="restart") as refusal:
@@ -69,7 +69,8 @@ def test_more_than_may_wait_are_refused_with_the_time_to_come_back(gate: Gate) -
 
 
 def test_a_cut_request_always_finds_a_place(gate: Gate) -> None:
-    gate.close("restart", may_wait=False, expected_s=20)
+    gate.limit(max_waiting=0, max_wait_s=30)
+    gate.close("restart", expected_s=20)
     thread, results = in_thread(lambda: gate.enter(bool, again=True))
     until(lambda: gate.waiting == 1)
     gate.open()
@@ -77,22 +78,50 @@ def test_a_cut_request_always_finds_a_place(gate: Gate) -> None:
     assert not isinstance(results[0], Exception)
 
 
-def test_where_nobody_may_wait_everybody_is_refused_at_once(gate: Gate) -> None:
-    gate.close("drained", may_wait=False, expected_s=1)
-    with pytest.raises(EngineRestarting):
+def test_a_shut_gate_refuses_at_once_what_is_new_and_nothing_else(gate: Gate) -> None:
+    gate.close("restart", expected_s=1)
+    thread, results = in_thread(lambda: gate.enter(bool))
+    until(lambda: gate.waiting == 1)
+    gate.shut("drained", expected_s=1)
+    with pytest.raises(EngineRestarting, match="drained"):
         gate.enter(bool)
+    gate.open()
+    thread.join()
+    assert not isinstance(results[0], Exception)
+    assert gate.enter(bool, again=True) == 0.0
+
+
+def test_restart_and_operator_open_only_what_they_closed(gate: Gate) -> None:
+    gate.close("restart", expected_s=1)
+    gate.shut("drained", expected_s=1)
+    gate.open()
+    assert gate.closing is not None
+    assert not gate.closing.may_wait
+    gate.close("restart", expected_s=1)
+    gate.unshut()
+    assert gate.closing is not None
+    assert gate.closing.may_wait
+    gate.open()
+    assert gate.closing is None
+
+
+def test_a_restart_after_one_that_failed_goes_on_with_its_tally(gate: Gate) -> None:
+    first = gate.close("restart", expected_s=1)
+    assert gate.close("restart", expected_s=1) is first
+    gate.open()
+    assert gate.close("restart", expected_s=1) is not first
 
 
 def test_a_request_does_not_wait_for_ever() -> None:
     gate = Gate(max_waiting=2, max_wait_s=0.3)
-    gate.close("restart", may_wait=True, expected_s=1)
+    gate.close("restart", expected_s=1)
     with pytest.raises(EngineRestarting):
         gate.enter(bool)
     assert gate.waiting == 0
 
 
 def test_a_caller_who_hangs_up_leaves_the_gate(gate: Gate) -> None:
-    gate.close("restart", may_wait=True, expected_s=1)
+    gate.close("restart", expected_s=1)
     with pytest.raises(CallerGone):
         gate.enter(lambda: True)
     assert gate.waiting == 0
@@ -100,7 +129,7 @@ def test_a_caller_who_hangs_up_leaves_the_gate(gate: Gate) -> None:
 
 def test_it_is_drained_when_the_last_has_left(gate: Gate) -> None:
     gate.enter(bool)
-    gate.close("restart", may_wait=True, expected_s=1)
+    gate.close("restart", expected_s=1)
     assert not gate.drained(0.01)
     thread, results = in_thread(lambda: gate.drained(30))
     gate.leave()
@@ -109,7 +138,7 @@ def test_it_is_drained_when_the_last_has_left(gate: Gate) -> None:
 
 
 def test_a_closing_is_settled_when_each_cut_has_its_outcome(gate: Gate) -> None:
-    tally = gate.close("restart", may_wait=True, expected_s=1)
+    tally = gate.close("restart", expected_s=1)
     assert gate.note_cut() is tally
     assert not gate.settled(tally, 0.01)
     gate.note_outcome(tally, "went_on")
