@@ -90,6 +90,10 @@ integration: $(VENV)/.dev ## Over the wire, with real weights; and make up, down
 chaos: $(VENV)/.dev ## Restart, kill and stop the engine under load: is a request lost?
 	$(PYTHON_RUN) -m tests.chaos
 
+.PHONY: cost
+cost: $(VENV)/.dev ## Measure what the idle daemon costs, supervisor included
+	$(PYTHON_RUN) -m tests.chaos.cost
+
 .PHONY: soak
 soak: $(VENV)/.dev ## Measure the daemon's memory over 22,000 requests
 	$(PYTHON_RUN) -m tests.soak
