@@ -163,7 +163,9 @@ class Supervisor:
             f"The engine could not be restarted: {report.error}",
             {"cause": report.order.cause, "error": report.error, **report.figures()},
         )
-        if self.standing().is_spent:
+        with self._lock:  # a restart that fails at once must be counted before
+            is_spent = self.standing().is_spent
+        if is_spent:
             self._fail(report.error)
 
     def _idle_restart_s(self) -> float:
