@@ -13,6 +13,7 @@
       +- InternalError             500 INTERNAL_ERROR
       +- EngineError               502 ENGINE_ERROR
       |    +- EngineInterrupted        502 ENGINE_ERROR (the answer may go on once the engine is back)
+      |         +- EngineAbsent                502 ENGINE_ERROR (nobody is there to ask)
       +- ModelUnavailable          503 MODEL_UNAVAILABLE
       +- Overloaded                503 OVERLOADED
       +- EngineRestarting          503 ENGINE_RESTARTING
@@ -135,6 +136,10 @@ class EngineError(ServiceError):
 
 class EngineInterrupted(EngineError):
     """The engine, or the model's own process, ended in the middle of a request; nothing is wrong with it."""
+
+
+class EngineAbsent(EngineInterrupted):
+    """Nobody takes connections where the engine should be: it has not even seen the request."""
 
 
 class ModelUnavailable(ServiceError):

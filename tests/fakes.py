@@ -48,11 +48,13 @@ class FakeAnswer:
     end: ChatLine | None = DONE
     last: ChatLine | None = None
     closed: int = 0
+    lines: int = 0
 
     def texts(self) -> Iterator[str]:
         for step in self.script:
             if isinstance(step, Exception):
                 raise step
+            self.lines += 1
             yield step
         self.last = self.end
 
@@ -62,18 +64,28 @@ class FakeAnswer:
 
 @dataclass
 class FakeClient:
-    """An `EngineClient`: gives `answer_`, or raises `error`."""
+    """An `EngineClient`: plays `script`, one entry a question; then gives `answer_`, or raises `error`."""
 
     answer_: FakeAnswer = field(default_factory=lambda: FakeAnswer(["Hello", " world"]))
     error: Exception | None = None
+    script: list[FakeAnswer | Exception] = field(default_factory=list)
+    habits: list[bool | Exception] = field(default_factory=list)
+    """What is found out, one entry a trial, of how the model answers a prefill; then it never repeats it."""
     asked: list[Question] = field(default_factory=list)
     closed: bool = False
 
     def answer(self, question: Question, patience: Patience) -> FakeAnswer:
         self.asked.append(question)
-        if self.error is not None:
-            raise self.error
-        return self.answer_
+        next_ = self.script.pop(0) if self.script else self.error or self.answer_
+        if isinstance(next_, Exception):
+            raise next_
+        return next_
+
+    def repeats_prefill(self, model: Model, patience: Patience) -> bool:
+        habit = self.habits.pop(0) if self.habits else False
+        if isinstance(habit, Exception):
+            raise habit
+        return habit
 
     def close(self) -> None:
         self.closed = True

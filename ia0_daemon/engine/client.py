@@ -96,12 +96,11 @@ class EngineClient:
             answer.close()
         self._watch.note_loaded(model.tag)
 
-    def repeats_prefill(self, model: Model) -> bool:
-        """Say whether the model's answers to a prefill begin with the prefill."""
-        return self._habits.repeats(model)
+    def repeats_prefill(self, model: Model, patience: Patience) -> bool:
+        """Say whether the model's answers to a prefill begin with the prefill; it is tried once."""
+        return self._habits.repeats(model, patience)
 
-    def _try_prefill(self, model: Model, messages: list[Message], tokens: int) -> str:
-        patience = Patience(bool)
+    def _try_prefill(self, model: Model, messages: list[Message], tokens: int, patience: Patience) -> str:
         question = Question(model, messages, {"temperature": 0, "num_predict": tokens})
         answer = self.answer(question, patience)
         try:

@@ -58,14 +58,19 @@ class Patience:
         finally:
             self.waited_s += time.monotonic() - began
 
+    def pause(self, seconds: float) -> None:
+        """Wait for an engine that is not there. Raises `CallerGone` when the caller hung up meanwhile."""
+        time.sleep(seconds)
+        self.waited_s += seconds
+        self._check_caller()
+
     def _next_look_ms(self) -> float:
         left_s = self._deadline - time.monotonic()
         return max(1.0, min(left_s, LOOK_INTERVAL_S) * 1000)
 
     def _check(self) -> None:
         self._looked = time.monotonic()
-        if self._gone():
-            raise CallerGone("the caller hung up before the answer was complete")
+        self._check_caller()
         if self._looked >= self._deadline:
             raise EngineTimeout(
                 f"the engine was silent for {self._seconds:g} s while {WAITING_FOR[self._bound]}; "
@@ -74,6 +79,10 @@ class Patience:
                 limit_s=self._seconds,
                 setting=self._setting,
             )
+
+    def _check_caller(self) -> None:
+        if self._gone():
+            raise CallerGone("the caller hung up before the answer was complete")
 
 
 WAITING_FOR = {

@@ -13,11 +13,12 @@ import threading
 from typing import TYPE_CHECKING
 
 from ia0_daemon.engine.messages import Message
-from ia0_daemon.errors import ServiceError
+from ia0_daemon.errors import CallerGone, EngineInterrupted, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ia0_daemon.engine.patience import Patience
     from ia0_daemon.settings.schema import Model
 
 PREFILL = "Seventeen violet kettles, said the"
@@ -29,22 +30,27 @@ TRIAL_TOKENS = 16
 class PrefillHabits:
     """What is known of each model; safe to use from many threads."""
 
-    def __init__(self, ask: Callable[[Model, list[Message], int], str]) -> None:
+    def __init__(self, ask: Callable[[Model, list[Message], int, Patience], str]) -> None:
         self._ask = ask
         self._repeats: dict[str, bool] = {}
         self._lock = threading.Lock()
 
-    def repeats(self, model: Model) -> bool:
-        """Say whether its answers begin with the prefill. If the trial fails: no, as Ollama's own."""
+    def repeats(self, model: Model, patience: Patience) -> bool:
+        """Say whether its answers begin with the prefill. If the trial fails: no, as Ollama's own.
+
+        Raises `EngineInterrupted` where the engine is not there to be tried, and `CallerGone`.
+        """
         with self._lock:
             known = self._repeats.get(model.tag)
             if known is None:
-                known = self._try(model)
+                known = self._try(model, patience)
             return known
 
-    def _try(self, model: Model) -> bool:
+    def _try(self, model: Model, patience: Patience) -> bool:
         try:
-            text = self._ask(model, TRIAL, TRIAL_TOKENS)
+            text = self._ask(model, TRIAL, TRIAL_TOKENS, patience)
+        except (CallerGone, EngineInterrupted):
+            raise
         except ServiceError:
             return False
         self._repeats[model.tag] = text.lstrip().startswith(PREFILL[: len(PREFILL) // 2])

@@ -45,6 +45,7 @@ class Seam:
         self._tail = written[-(longest - 1) :] if longest > 1 else ""
         self._stops = stops
         self._new = ""
+        self._behind = 0
         self._clean = not (self._expected or self._blank)
         self.stopped = False
         """A stop text was completed across the seam: the answer ends here."""
@@ -80,6 +81,6 @@ class Seam:
                 self.stopped = True
                 return ""
         # A stop that began before the seam ends within its own length behind it.
-        longest = max(map(len, self._stops))
-        self._tail = window if len(text) < longest else ""
+        self._behind += len(text)
+        self._tail = window if self._behind < max(map(len, self._stops)) else ""
         return text

@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
-from ia0_daemon.errors import EngineInterrupted, ServiceError
+from ia0_daemon.errors import EngineAbsent, ServiceError
 
 if TYPE_CHECKING:
     from ia0_daemon.engine.patience import Patience
@@ -139,7 +139,7 @@ class Wire:
         """Send a request and return once the engine's status line and headers are there.
 
         A kept connection that turns out to be dead is replaced by a new one,
-        once. Raises `EngineInterrupted` where nobody listens, `EngineCut` where the
+        once. Raises `EngineAbsent` where nobody listens, `EngineCut` where the
         connection ended without an answer, and what `patience` raises.
         """
         sock = self._kept()
@@ -200,7 +200,7 @@ class Wire:
             return sock if self._tls is None else self._secured(sock, self._tls)
         except OSError as error:
             url = self.address.url
-            raise EngineInterrupted(
+            raise EngineAbsent(
                 f"the engine at {url} does not accept connections ({error}); engine.host says where it is",
                 engine=url,
             ) from error

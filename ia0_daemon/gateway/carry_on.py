@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ia0_daemon.engine.messages import ChatLine
 from ia0_daemon.engine.seam import Seam, continuation
-from ia0_daemon.errors import EngineInterrupted
+from ia0_daemon.errors import ContextLengthExceeded, EngineAbsent, EngineInterrupted, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +53,7 @@ class LastingAnswer:
         self._seam: Seam | None = None
         self._written: list[str] = []
         self._tokens = 0
+        self._cuts = 0
         self._handed_out = False
         self._pending: Tally | None = None
         self.last: ChatLine | None = None
@@ -62,7 +63,7 @@ class LastingAnswer:
         """Pass the gate and ask. Returns when the engine's first line is there."""
         self._enter(again=False)
         try:
-            self._answer = self._client.answer(self._question, self._call.patience)
+            self._ask(self._question)
         except EngineInterrupted as cut:
             self._resume(cut)
 
@@ -113,31 +114,53 @@ class LastingAnswer:
 
     def _resume(self, cut: EngineInterrupted) -> None:
         """Ask again, or go on; raises `cut` where neither can be right."""
-        self._take_cut()
+        self._take_cut(cut)
         if not self._may_go_on():
             raise cut
         question = self._next_question()
         if question.options["num_predict"] <= 0:
-            self.last = ChatLine(done=True, done_reason="length")  # it was cut behind its last token
-            return
+            self._end_at_length()  # it was cut behind its last token
+        else:
+            self._ask_until_answered(question, cut)
+
+    def _ask_until_answered(self, question: Question, cut: EngineInterrupted) -> None:
+        """Ask an engine that will be back, in time and as often as is allowed; raises why it was not."""
         until = time.monotonic() + self._endurance.max_wait_s
         pause_s = FIRST_PAUSE_S
         while True:
             self._endurance.nudge()
-            time.sleep(pause_s)
+            self._call.patience.pause(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             self._enter(again=True)
             try:
-                self._answer = self._client.answer(question, self._call.patience)
+                self._ask(question)
             except EngineInterrupted as again:
-                self._leave_engine()
-                if time.monotonic() >= until or not self._endurance.is_hopeful():
+                self._take_cut(again)
+                if time.monotonic() >= until or not self._may_go_on():
                     raise again from cut
+            except ContextLengthExceeded:
+                if not self._was_seen():
+                    raise
+                self._end_at_length()  # what was written fills the context: uncut, it had ended here, too
+                return
             else:
                 return
 
-    def _take_cut(self) -> None:
+    def _ask(self, question: Question) -> None:
+        """Ask; whoever goes on must know first whether the model will repeat what was written."""
+        if self._was_seen():
+            repeats = self._client.repeats_prefill(question.model, self._call.patience)
+            self._seam = Seam(self.text(), question.options.get("stop", []), repeats=repeats)
+        self._answer = self._client.answer(question, self._call.patience)
+
+    def _end_at_length(self) -> None:
+        """End the answer with what was written; how long the prompt was, nobody has said."""
+        self.last = ChatLine(done=True, done_reason="length")
+        self._settle("went_on")
+
+    def _take_cut(self, cut: EngineInterrupted) -> None:
         """Count what was written, leave the gate, and remember that an outcome is owed."""
+        self._cuts += not isinstance(cut, EngineAbsent)
         if self._answer is not None:
             self._tokens += self._answer.lines
         self._leave_engine()
@@ -145,7 +168,7 @@ class LastingAnswer:
             self._pending = self._gate.note_cut()
 
     def _may_go_on(self) -> bool:
-        if self._call.resumed + self._call.asked_again >= self._endurance.max_resumes:
+        if self._cuts > self._endurance.max_resumes:
             return False
         if not self._endurance.is_hopeful():
             return False
@@ -162,12 +185,15 @@ class LastingAnswer:
             return self._question
         self._call.resumed += 1
         self._call.resumed_at.append(len(self.text()))
-        repeats = self._client.repeats_prefill(self._question.model)
-        self._seam = Seam(self.text(), self._question.options.get("stop", []), repeats=repeats)
         return continuation(self._question, self.text(), self._tokens)
 
     def _enter(self, *, again: bool) -> None:
-        self._call.gate_s += self._gate.enter(self._call.caller_gone, again=again)
+        began = time.monotonic()
+        try:
+            self._call.gate_s += self._gate.enter(self._call.caller_gone, again=again)
+        except ServiceError:
+            self._call.gate_s += time.monotonic() - began
+            raise
         self._at_gate = True
 
     def _leave_engine(self) -> None:

@@ -51,7 +51,7 @@ def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> N
     if call.completion_tokens:
         metrics.tokens.labels(call.model, "prompt").inc(call.prompt_tokens)
         metrics.tokens.labels(call.model, "completion").inc(call.completion_tokens)
-        if call.generation_s > 0:
+        if call.generation_s > 0 and not call.resumed:  # else the seconds are those of the last part alone
             metrics.tokens_per_s.labels(call.model).observe(call.completion_tokens / call.generation_s)
 
 

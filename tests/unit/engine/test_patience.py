@@ -82,3 +82,11 @@ def _wait_again_and_again(patience: Patience, sock: socket.socket) -> None:
     until = time.monotonic() + 5
     while time.monotonic() < until:
         patience.wait_readable(sock)
+
+
+def test_a_pause_is_time_of_the_engines_and_ends_when_the_caller_leaves() -> None:
+    patience = Patience(bool)
+    patience.pause(0.01)
+    assert patience.waited_s == 0.01
+    with pytest.raises(CallerGone):
+        Patience(lambda: True).pause(0.01)

@@ -89,3 +89,9 @@ def test_without_stops_only_the_blank_at_the_seam_is_ever_taken_out(written: str
     assert out.startswith(written)
     assert taken <= len(blank)
     assert blank.startswith(whole[:taken])
+
+
+def test_no_stop_is_looked_for_once_none_can_have_begun_before_the_seam() -> None:
+    seam = Seam("x <", ["<end>"], repeats=False)
+    assert [seam.join(letter) for letter in "abcde<end>"] == list("abcde<end>")
+    assert not seam.stopped, "what the engine writes now is the engine's to match"

@@ -9,7 +9,7 @@ import pytest
 
 from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.wire import EngineCut, Wire
-from ia0_daemon.errors import CallerGone, EngineError, EngineTimeout
+from ia0_daemon.errors import CallerGone, EngineAbsent, EngineError, EngineTimeout
 from ia0_daemon.settings.engine_address import parse
 from tests.fakes import bounded
 from tests.scripted_engine import Reply, ScriptedEngine, Step, cut, piece, raw, say, status, until, whole
@@ -150,7 +150,7 @@ def test_nobody_listening_is_an_engine_error_that_names_the_setting() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = parse(f"127.0.0.1:{free.getsockname()[1]}")
-        with pytest.raises(EngineError, match=r"does not accept connections .* engine\.host says where"):
+        with pytest.raises(EngineAbsent, match=r"does not accept connections .* engine\.host says where"):
             Wire(address, 1).post(PATH, BODY, bounded(5))
 
 
