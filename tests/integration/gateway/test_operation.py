@@ -45,7 +45,7 @@ def test_sighup_reloads_and_refuses(scripted_daemon: DaemonProcess) -> None:
     assert answer(daemon, body)[1]["details"]["limit"] == 5
     daemon.configure({"limits": {"max_tokens": 0}})
     daemon.signal(signal.SIGHUP)
-    refused = daemon.wait_for_log(event="reload_refused")
+    refused = daemon.wait_for_log(event="config_refused")
     assert "limits.max_tokens" in str(refused["details"])
     assert answer(daemon, body)[1]["details"]["limit"] == 5
 

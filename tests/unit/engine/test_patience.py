@@ -31,7 +31,7 @@ def test_each_bound_ends_a_silence_and_names_its_setting(pair: Pair, name: str) 
     with pytest.raises(EngineTimeout, match=r"engine\.some_timeout_s allows no more") as caught:
         patience.wait_readable(pair[0])
     assert caught.value.details == {"bound": name, "limit_s": 0.05, "setting": "engine.some_timeout_s"}
-    assert patience.waited_s >= 0.05
+    assert patience.waited_s > 0.04  # the bound began a moment before the wait
     assert encode(caught.value.body()), "the settings' own type cannot be written as JSON"
 
 
