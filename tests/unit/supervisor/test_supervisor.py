@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -68,7 +68,7 @@ class Case:
             lambda: self.settings,
             self.diary.record,
         )
-        self.remedy: Any = FakeRemedy()
+        self.remedy = cast("Any", FakeRemedy())
         self.supervisor.remedy = self.remedy
 
     def look(self) -> tuple[Sample, Verdict]:
