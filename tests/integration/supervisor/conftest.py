@@ -59,7 +59,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @contextmanager
 def calling(made: World, plain: int = 2, streams: int = 2) -> Iterator[list[Outcome]]:
     """A few callers, from when they are all under way; what they got is there when the block is over."""
-    callers, outcomes = Callers(made.daemon.url, plain, streams), []
+    callers = Callers(made.daemon.url, plain, streams)
+    outcomes: list[Outcome] = []
     callers.start()
     try:
         made.daemon.wait_for(lambda: is_busy(callers.busy(), plain + streams, streams))
