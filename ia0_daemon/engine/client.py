@@ -131,14 +131,20 @@ class EngineClient:
         try:
             exchange = self._wire.post(CHAT, self._encoder.encode(body), patience)
         except EngineCut as error:
-            self._watch.forget_loaded()
+            self._note_gone()
             raise EngineInterrupted(str(error)) from error
         except EngineInterrupted:
-            self._watch.forget_loaded()
+            self._note_gone()
             raise
+        if not self._watch.state.reachable:
+            self._watch.look_soon()  # it is back
         if exchange.status >= 400:
             raise self._refusal(exchange, model.tag)
         return exchange
+
+    def _note_gone(self) -> None:
+        self._watch.forget_loaded()
+        self._watch.look_soon()
 
     def _refusal(self, exchange: Exchange, tag: str) -> Exception:
         try:

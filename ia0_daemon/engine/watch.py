@@ -2,7 +2,7 @@
 
 Owns the picture that health, models and the way of a request look at, so that
 none of them has to wait for an engine that may be stuck. A thread asks anew
-every `engine.poll_interval_s`.
+every `engine.poll_interval_s`, and at once when a request has met what the picture does not show.
 
     refresh(): version -> tags -> ps -> EngineState
 """
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ia0_daemon.engine.control import EngineControl, LoadedModel
 
 log = logging.getLogger(__name__)
+
+# The shortest time between two questions, however many requests ask for one; in seconds.
+SHORTEST_INTERVAL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class EngineWatch:
         self._last_loaded: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._due = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine-watch", daemon=True)
 
     @property
@@ -66,6 +70,7 @@ class EngineWatch:
     def stop(self) -> None:
         """End the thread and the connection."""
         self._stop.set()
+        self._due.set()
         if self._thread.is_alive():
             self._thread.join()
         self._control.close()
@@ -83,6 +88,10 @@ class EngineWatch:
                 self._last_loaded = frozenset(state.loaded)
         _log_change(before, state)
         return state
+
+    def look_soon(self) -> None:
+        """Have the thread ask now: a request has found the engine other than it was."""
+        self._due.set()
 
     def is_loaded(self, tag: str) -> bool:
         """Say whether the model is known to be loaded, so that its first token needs no loading."""
@@ -125,8 +134,12 @@ class EngineWatch:
         )
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval_s):
-            self.refresh()
+        pause_s = min(self._interval_s, SHORTEST_INTERVAL_S)
+        while not self._stop.wait(pause_s):
+            self._due.wait(self._interval_s - pause_s)
+            self._due.clear()
+            if not self._stop.is_set():
+                self.refresh()
 
 
 def full_name(tag: str) -> str:

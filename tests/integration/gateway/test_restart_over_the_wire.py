@@ -48,7 +48,8 @@ class Writer(ScriptedEngine):
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Writer]:
-    with Writer() as engine:
+    engine = Writer()
+    with engine:
         yield engine
 
 
@@ -107,7 +108,7 @@ def test_a_cut_ends_in_one_whole_answer(
 def test_a_connection_that_ends_without_an_answer_is_no_answer(
     carrier: DaemonProcess, writer: Writer, streamed: bool
 ) -> None:
-    """Where the connection was a kept one, it is replaced without a word: it may have been closed long ago."""
+    """A kept connection is replaced without a word: it may have been closed long before."""
     writer.first = [[cut]]
     code, lines = get(carrier, streamed=streamed)
     assert (code, text(lines)) == (200, TEXT)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 
+from ia0_daemon.engine.client import EngineClient, Question
+from ia0_daemon.engine.messages import Message
 from ia0_daemon.engine.watch import EngineWatch, full_name
-from tests.fakes import FakeControl
-from tests.scripted_engine import TAG
+from ia0_daemon.errors import EngineInterrupted
+from tests.fakes import MODEL, FakeControl, bounded
+from tests.scripted_engine import TAG, ScriptedEngine, cut
 
 
 @pytest.mark.parametrize(
@@ -72,3 +76,30 @@ def test_it_asks_again_and_again_until_it_is_stopped(control: FakeControl) -> No
     while not watch.is_loaded("new:1b"):
         assert time.monotonic() < until
     watch.stop()
+
+
+def test_it_asks_at_once_when_a_request_has_found_it_changed(control: FakeControl) -> None:
+    watch = EngineWatch(control, 3600)
+    watch.start()
+    control.reachable = False
+    watch.look_soon()
+    until = time.monotonic() + 10
+    while watch.state.reachable:
+        assert time.monotonic() < until
+        threading.Event().wait(0.01)
+    watch.stop()
+
+
+def test_a_request_that_the_engine_takes_or_refuses_has_it_looked_at(
+    client: EngineClient, engine: ScriptedEngine, watch: EngineWatch, control: FakeControl
+) -> None:
+    control.reachable = False
+    watch.refresh()
+    looks: list[bool] = []
+    watch.look_soon = lambda: looks.append(watch.state.reachable)  # type: ignore[method-assign]  # counted here
+    client.load(MODEL, bounded(5))
+    assert looks == [False]
+    engine.scripts = [[cut]]
+    with pytest.raises(EngineInterrupted):
+        client.answer(Question(MODEL, [Message("user", "Hi")]), bounded(5))
+    assert len(looks) == 2
