@@ -4,7 +4,8 @@
     events(...)  the server-sent events of a stream, as they come
 
 Owns the bytes on that wire and the difference between a clean end and a cut.
-A cancelled context closes the connection, by which llama-server stops its work.
+A cancelled context closes the connection; llama-server stops its work when it
+notices, which is when it next writes.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     complete(runner, context, request) -> slot -> fit the prompt -> /completion -> pieces, the last is final
 
 Owns what is sent to llama-server's ``/completion`` (Ollama's fields, its JSON
-grammar) and how its events and its failures read. A child that ends cleanly
+grammar) and how its events and its failures read; events that only report how
+far the prompt has been read make no piece. A child that ends cleanly
 without a last event, or that repeats one token, ends the pieces without a final
 one: Ollama's dirty end.
 """
@@ -122,6 +123,9 @@ def _payload(runner: Runner, prompt: object, request: CompletionRequest) -> dict
     payload = {
         "prompt": prompt,
         "stream": True,
+        # While it has nothing to write, llama-server looks for a caller who has gone only after a second
+        # without a result of any slot. Progress is written after each batch: it shows a closed connection.
+        "return_progress": True,
         "cache_prompt": True,
         "n_predict": options.bounded_predict(runner.num_ctx),
         "n_keep": options.num_keep,
@@ -155,8 +159,7 @@ def _constraint(format_: object) -> dict[str, Any]:
 
 def _pieces(events: Iterator[bytes], request: CompletionRequest) -> Iterator[Piece]:
     last, repeated = "", 0
-    for data in events:
-        event = msgspec.json.decode(data)
+    for event in _answer_events(events):
         content = event["content"]
         repeated = repeated + 1 if content.strip() == last else 0
         last = content.strip()
@@ -168,6 +171,16 @@ def _pieces(events: Iterator[bytes], request: CompletionRequest) -> Iterator[Pie
             return
         if content:
             yield Piece(content, logprobs=_logprobs(event, with_top=request.top_logprobs > 0))
+
+
+def _answer_events(events: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """The events that belong to the answer; a failure that came after the status is one too."""
+    for data in events:
+        event = msgspec.json.decode(data)
+        if "error" in event:
+            raise ChildRefused(event["error"].get("code", HTTPStatus.INTERNAL_SERVER_ERROR), data)
+        if "prompt_progress" not in event:
+            yield event
 
 
 def _final(event: dict[str, Any], content: str) -> Piece:
