@@ -411,3 +411,12 @@ def test_a_caller_who_hangs_up_on_a_stream_leaves_nothing_behind(
 def test_a_defect_leaves_nothing_behind(generate: Generate, engine: FakeClient, body: dict[str, Any]) -> None:
     engine.script = [FakeAnswer(["one,", cut()]), ZeroDivisionError()]
     assert lines(generate(body))[-1]["code"] == "INTERNAL_ERROR"
+
+
+def test_an_operators_drain_does_not_stop_what_was_cut(
+    generate: Generate, engine: FakeClient, service: Service
+) -> None:
+    service.nudge = lambda: service.gate.shut("the operator drains this host", expected_s=9)
+    engine.script = [FakeAnswer(["one,", cut()]), FakeAnswer([" two"])]
+    assert text(generate(STREAM)) == "one, two"
+    assert generate(STREAM).get_json()["code"] == "ENGINE_RESTARTING"
