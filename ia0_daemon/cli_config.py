@@ -27,7 +27,7 @@ def config_group() -> None:
 def check(file: Path) -> None:
     """Check FILE together with the environment; every fault is a line on standard error.
 
-    Exit code 0 if the daemon would start with it, 1 if not.
+    Exit code 0 if nothing is wrong in it, 1 if something is. Ports and folders are not tried.
     """
     try:
         Source(file, os.environ, machine_bytes()).load()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SHOWN_CHARS = 200
 
 # msgspec names the object, not the field, where a field is unknown; the name can be any text.
+_MISSING = re.compile(r"Object missing required field (.*)")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.(params)`)?", re.DOTALL)
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
@@ -89,7 +90,9 @@ def _decode(body: bytes) -> GenerateRequest:
 
 def _check_prompt(request: GenerateRequest, limits: Limits) -> None:
     if not request.prompt.strip():
-        raise InvalidRequest("prompt: it is empty or blank", field="prompt", value=_shown(request.prompt))
+        raise InvalidRequest(
+            "prompt: it is empty or blank", field="prompt", value=_short(request.prompt), rule="not blank"
+        )
     chars = len(request.prompt) + len(request.system or "")
     if chars > limits.max_prompt_chars:
         raise InvalidRequest(
@@ -110,6 +113,7 @@ def _check_max_tokens(request: GenerateRequest, limits: Limits) -> None:
             f"which is {limits.max_tokens}",
             field="params.max_tokens",
             value=wanted,
+            rule=f"at most {limits.max_tokens}",
             limit=limits.max_tokens,
             setting="limits.max_tokens",
         )
@@ -125,17 +129,21 @@ def _broken_rule(message: str, body: bytes) -> InvalidRequest:
         return _unknown_field(unknown[1], unknown[2] or "", body)
     rule, _, path = message.removesuffix("`").partition(" - at `$")
     rule, field = rule.replace("`", "").replace(" | null", ""), path.removeprefix(".")
+    missing = _MISSING.fullmatch(rule)
+    if missing:
+        field = f"{field}.{missing[1]}" if field else missing[1]
+        return InvalidRequest(f"{field}: it is missing", field=field, rule="it is required")
     if not field:
         return InvalidRequest(f"the body breaks a rule: {rule}", rule=rule)
     value = _value_at(body, _steps(field))
-    said = f"; it is {_shown(value)}" if isinstance(value, int | float) else ""
-    return InvalidRequest(f"{field}: {rule}{said}", field=field, value=_shown(value), rule=rule)
+    said = f"; it is {value}" if isinstance(value, int | float) else ""
+    return InvalidRequest(f"{field}: {rule}{said}", field=field, value=_short(value), rule=rule)
 
 
 def _unknown_field(name: str, parent: str, body: bytes) -> InvalidRequest:
     known = ", ".join((Params if parent else GenerateRequest).__struct_fields__)
     rule = f"unknown field; known here: {known}"
-    value = _shown(_value_at(body, [*_steps(parent), name]))
+    value = _short(_value_at(body, [*_steps(parent), name]))
     field = f"{parent}.{name}"[:_SHOWN_CHARS] if parent else name[:_SHOWN_CHARS]
     return InvalidRequest(f"{field}: {rule}", field=field, value=value, rule=rule)
 
@@ -155,6 +163,9 @@ def _value_at(body: bytes, steps: list[str | int]) -> Any:
     return found
 
 
-def _shown(value: object) -> str:
+def _short(value: object) -> object:
+    """Give a number, a truth value or a short text as it is, and of anything longer its beginning as a text."""
     text = msgspec.json.encode(value).decode()
-    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
+    if len(text) > _SHOWN_CHARS:
+        return f"{text[:_SHOWN_CHARS]}..."
+    return value if isinstance(value, str | int | float | None) else text

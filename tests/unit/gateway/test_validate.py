@@ -108,7 +108,7 @@ def test_system_and_prompt_share_the_limit() -> None:
 
 def test_the_place_in_a_list_is_told() -> None:
     error = refused({"prompt": "Hi", "params": {"stop": ["ok", 3]}})
-    assert (error.details["field"], error.details["value"]) == ("params.stop[1]", "3")
+    assert (error.details["field"], error.details["value"]) == ("params.stop[1]", 3)
 
 
 @pytest.mark.parametrize(
