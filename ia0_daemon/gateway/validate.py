@@ -164,7 +164,7 @@ def _value_at(body: bytes, steps: list[str | int]) -> Any:
 
 
 def _short(value: object) -> object:
-    """Give a number, a truth value or a short text as it is, and of anything longer its beginning as a text."""
+    """Give a number, a truth value or a short text as it is; of anything longer, its beginning as a text."""
     text = msgspec.json.encode(value).decode()
     if len(text) > _SHOWN_CHARS:
         return f"{text[:_SHOWN_CHARS]}..."

@@ -38,7 +38,8 @@ def test_one_request_more_than_the_queue_holds_is_503_at_once(
     assert (first.status, first.error()) == (503, BUSY)
     answers = [future.result() for future in asked]
     assert {answer.status for answer in answers} == {200, 503}
-    assert sum(answer.status == 200 for answer in answers) >= 2
+    # One is queued for sure; a second only if the scheduler takes the first before all have come.
+    assert sum(answer.status == 200 for answer in answers) >= 1
 
 
 @sentence("scheduler.loaded-model-has-no-queue", "standin.4-queue")
