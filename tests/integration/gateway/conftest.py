@@ -83,9 +83,11 @@ def answer(daemon: DaemonProcess, body: object, **headers: str) -> tuple[int, di
         return response.status, json.loads(response.read())
 
 
-def stream(daemon: DaemonProcess, prompt: str, **params: object) -> list[dict[str, Any]]:
+def stream(
+    daemon: DaemonProcess, prompt: str, *, resume: bool = True, **params: object
+) -> list[dict[str, Any]]:
     """Post, and give all lines of the stream."""
-    with ask(daemon, {"prompt": prompt, "stream": True, "params": params}) as response:
+    with ask(daemon, {"prompt": prompt, "stream": True, "resume": resume, "params": params}) as response:
         assert response.status == 200, response.read()
         return [json.loads(line) for line in response]
 

@@ -75,7 +75,8 @@ def test_a_killed_engine_is_started_and_its_orphans_are_ended(site: Site) -> Non
     assert before["engine"] is not None
     os.kill(before["engine"], signal.SIGKILL)
     again = site.up()
-    assert (again.code, again.changed) == (0, 1), again.output
+    assert again.code == 0, again.output
+    assert again.changed <= 1, again.output  # none where the daemon's supervisor was faster
     assert len(old) > 1
     assert site.processes("engine") & old == set()
     assert site.pids()["ia0"] == before["ia0"]
