@@ -80,7 +80,14 @@ def bad_seams(outcomes: list[Outcome]) -> list[str]:
 def _bad_seam(text: str, at: int, words: set[str], doubles: set[str]) -> str:
     shown = f"{text[max(0, at - 30) : at]!r} + {text[at : at + 30]!r}"
     across = next((m for m in _WORD.finditer(text) if m.start() < at < m.end()), None)
-    if across is not None and across[0].lower() not in words and not _is_whole(across[0], text, at):
+    # A blank that is missing at the seam joins two words; a rare word that is whole has no such second half.
+    joined = across is not None and text[at : across.end()].lower() in words
+    if (
+        across is not None
+        and joined
+        and across[0].lower() not in words
+        and not _is_whole(across[0], text, at)
+    ):
         return f"the word {across[0]!r} across the seam is no word of any uncut answer: {shown}"
     before, after = _WORD.findall(text[:at]), _WORD.findall(text[at:])
     twice = across is None and before and after and before[-1].lower() == after[0].lower()
