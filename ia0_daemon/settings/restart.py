@@ -13,7 +13,9 @@ from ia0_daemon.settings.schema import Settings
 # The listeners, their threads and their sockets are made once, at start.
 _SECTION = "server"
 # The history and the engine's controller are made once as well.
-_ONCE: frozenset[Path] = frozenset({("events", "path"), ("restart", "engine_service_file")})
+_ONCE: frozenset[Path] = frozenset(
+    {("events", "path"), ("restart", "engine_service_file"), ("restart", "engine_unit")}
+)
 
 
 def needs_restart(path: Path) -> bool:

@@ -16,6 +16,7 @@ from ia0_daemon.keys import EXAMPLE_KEYS, looks_like_key
 from ia0_daemon.settings import engine_address, listen_address
 from ia0_daemon.settings.findings import Finding, Rule
 from ia0_daemon.settings.schema import Settings
+from ia0_daemon.settings.unit_rules import the_engine_has_one_keeper, units_are_services
 
 # What a request says to let the router choose, so no model may be called so.
 AUTO = "auto"
@@ -231,4 +232,6 @@ RULES: tuple[Rule, ...] = (
     default_model_is_known,
     backup_paths_are_absolute,
     backups_are_not_backed_up,
+    units_are_services,
+    the_engine_has_one_keeper,
 )

@@ -175,6 +175,8 @@ class Restart(Section, frozen=True):
 
     engine_service_file: Annotated[str, Spelled("an absolute path, or empty")] = ""
     """Service file of an engine that runs as a process of this user; empty: the engine is observed only."""
+    engine_unit: Annotated[str, Spelled("a unit of systemd, such as ollama.service, or empty")] = ""
+    """systemd's unit of the engine, which the daemon may restart; excludes ``engine_service_file``."""
     drain_timeout_s: Annotated[Seconds, Between(0, 3600)] = Seconds(30)
     """How long answers under way may finish before the engine is restarted; longer ones go on afterwards."""
     ready_timeout_s: Annotated[Seconds, Between(1, 3600)] = Seconds(120)
@@ -222,6 +224,8 @@ class Backup(Section, frozen=True):
     """More files and folders to save."""
     engine_path: Annotated[str, Spelled("an absolute path, or empty")] = ""
     """Folder of Ollama's keys (id_ed25519, server.json); empty: where Ollama or this user has it."""
+    root_unit: Annotated[str, Spelled("a unit of systemd, such as ia0-backup-root.service, or empty")] = ""
+    """Unit that collects as root what this user may not read; empty: that is left out, and said."""
     max_bytes: Annotated[Bytes, Between(2**20, 2**40)] = Bytes(2**30)
     """Most that the files of one archive may hold together, unpacked; more is refused."""
 
