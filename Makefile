@@ -98,6 +98,10 @@ cost: $(VENV)/.dev ## Measure what the idle daemon costs, supervisor included
 soak: $(VENV)/.dev ## Measure the daemon's memory over 22,000 requests
 	$(PYTHON_RUN) -m tests.soak
 
+.PHONY: hosts
+hosts: $(VENV)/.dev ## Provision, upgrade, break and restore hosts that boot systemd (root, podman); SCENARIO=upgrade for one
+	@$(PYTHON_RUN) -m tests.hosts $(if $(STEP),--step $(STEP)) $(if $(JOBS),--jobs $(JOBS)) $(SCENARIO)
+
 ##@ Housekeeping
 
 .PHONY: format

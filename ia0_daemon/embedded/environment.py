@@ -1,9 +1,10 @@
 """The engine's settings, read from Ollama's own environment names.
 
 Owns names, defaults and the forms that ``OLLAMA_HOST`` takes. Never listens and
-never looks at the disk. Three names Ollama does not have: ``IA0_ENGINE_REGISTRY``,
-where ``/api/pull`` finds models that are named without a host, and
-``IA0_ENGINE_PULL_STALL`` and ``_BACKOFF``, the patience that Ollama has built in.
+never looks at the disk. Four names Ollama does not have: ``IA0_ENGINE_REGISTRY``,
+where ``/api/pull`` finds models that are named without a host,
+``IA0_ENGINE_PULL_STALL`` and ``_BACKOFF``, the patience that Ollama has built in, and
+``IA0_ENGINE_VERSION``, the version that it says it is (the test hosts upgrade it).
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class EngineSettings:
     pull_stall: float = 30.0
     pull_backoff: float = 1.0
     pull_streams: int = 4
+    version: str = VERSION
     faults: Faults = field(default_factory=Faults)
 
 
@@ -67,6 +69,7 @@ def read_settings(environ: Mapping[str, str]) -> EngineSettings:
         pull_stall=parse_env_duration(_text(environ, "IA0_ENGINE_PULL_STALL"), 30.0),
         pull_backoff=parse_env_duration(_text(environ, "IA0_ENGINE_PULL_BACKOFF"), 1.0),
         pull_streams=_number(environ, "OLLAMA_MAX_TRANSFER_STREAMS", 4),
+        version=_text(environ, "IA0_ENGINE_VERSION") or VERSION,
         faults=Faults.from_environment(environ),
     )
 

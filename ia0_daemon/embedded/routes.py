@@ -17,7 +17,6 @@ from http import HTTPStatus
 import msgspec
 
 from ia0_daemon.embedded.engine import Engine
-from ia0_daemon.embedded.environment import VERSION
 from ia0_daemon.embedded.exchange import Exchange
 from ia0_daemon.embedded.failures import Cancelled, EngineFailure
 from ia0_daemon.embedded.handle_chat import chat
@@ -37,8 +36,8 @@ def _root(_engine: Engine, exchange: Exchange) -> None:
     exchange.send_text(HTTPStatus.OK, "Ollama is running")
 
 
-def _version(_engine: Engine, exchange: Exchange) -> None:
-    exchange.send_json(HTTPStatus.OK, {"version": VERSION})
+def _version(engine: Engine, exchange: Exchange) -> None:
+    exchange.send_json(HTTPStatus.OK, {"version": engine.settings.version})
 
 
 def _status(_engine: Engine, exchange: Exchange) -> None:

@@ -18,7 +18,7 @@ import time
 from types import FrameType
 
 from ia0_daemon.embedded.engine import Engine
-from ia0_daemon.embedded.environment import VERSION, EngineSettings
+from ia0_daemon.embedded.environment import EngineSettings
 from ia0_daemon.embedded.faults import Fault
 from ia0_daemon.embedded.http_server import HttpServer
 from ia0_daemon.embedded.prune import prune
@@ -34,7 +34,9 @@ class _Stop(Exception):
 def serve(settings: EngineSettings) -> int:
     """Run in the foreground until SIGTERM or SIGINT; the exit code."""
     _log_to_stderr(debug=settings.debug)
-    _log.info("IA-0 embedded engine %s: a stand-in for Ollama, for trying out and for tests", VERSION)
+    _log.info(
+        "IA-0 embedded engine %s: a stand-in for Ollama, for trying out and for tests", settings.version
+    )
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     engine = Engine(settings)
@@ -66,7 +68,7 @@ def _start(engine: Engine, server: HttpServer, settings: EngineSettings) -> None
     delay = settings.faults.number(Fault.SLOW_START_S)
     if delay:
         time.sleep(delay)
-    _log.info("Listening on %s:%d (version %s)", host, port, VERSION)
+    _log.info("Listening on %s:%d (version %s)", host, port, settings.version)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
