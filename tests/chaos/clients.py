@@ -47,8 +47,9 @@ class Outcome:
 class Callers:
     """A crowd of callers; `stop` lets each finish its last request."""
 
-    def __init__(self, url: str, plain: int = 16, streams: int = 8) -> None:
+    def __init__(self, url: str, plain: int = 16, streams: int = 8, key: str = "") -> None:
         self._url = f"{url}/llm/generate"
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._stop = threading.Event()
         self._ids = itertools.count()
         self._lock = threading.Lock()
@@ -112,7 +113,7 @@ class Callers:
             self._answered += outcome.result == "answered"
 
     def _fill(self, outcome: Outcome, session: requests.Session, body: dict[str, Any]) -> None:
-        headers = {"X-Request-ID": outcome.request_id}
+        headers = {"X-Request-ID": outcome.request_id, **self._headers}
         with session.post(
             self._url, json=body, headers=headers, stream=outcome.kind == STREAM, timeout=PATIENCE_S
         ) as answer:

@@ -47,7 +47,9 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("scenarios", nargs="*", help="which ones; all of them where none is named")
-    parser.add_argument("--step", default="test", help="Molecule's step: test, create, converge, verify, destroy")
+    parser.add_argument(
+        "--step", default="test", help="Molecule's step: test, create, converge, verify, destroy"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="how many scenarios side by side")
     return parser.parse_args()
 

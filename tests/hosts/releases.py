@@ -110,7 +110,15 @@ def _wheels(folder: Path, python: str) -> list[Path]:
     lock.write_text("".join(_pinned(ENGINE_PACKAGES)))
     tag = f"cp{python.replace('.', '')}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--require-hashes", "--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
+    command += [
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "--implementation",
+        "cp",
+        "--python-version",
+        python,
+    ]
     command += [word for abi in (tag, "abi3", "none") for word in ("--abi", abi)]
     command += [word for platform in PLATFORMS for word in ("--platform", platform)]
     subprocess.run([*command, "--dest", str(target), "--requirement", str(lock)], check=True)
@@ -133,7 +141,17 @@ def _pack(tree: Path, release: Release, folder: Path) -> None:
     (tree / "lib/ollama/release.json").write_text(json.dumps(note))
     options = ["--owner=0", "--group=0", "--numeric-owner", "--mode=u+rwX,go=rX", "--sort=name"]
     subprocess.run(
-        ["tar", "--use-compress-program=zstd -3 -T0", "-cf", folder / ARCHIVE, *options, "-C", tree, "bin", "lib"],
+        [
+            "tar",
+            "--use-compress-program=zstd -3 -T0",
+            "-cf",
+            folder / ARCHIVE,
+            *options,
+            "-C",
+            tree,
+            "bin",
+            "lib",
+        ],
         check=True,
     )
     digest = hashlib.sha256((folder / ARCHIVE).read_bytes()).hexdigest()

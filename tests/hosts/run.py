@@ -1,6 +1,6 @@
 """Runs one scenario by Molecule and says how it went; its output goes to a log and, for one alone, to the terminal.
 
-    run_scenario("upgrade", "test") -> Ran(name, passed, seconds, log)
+run_scenario("upgrade", "test") -> Ran(name, passed, seconds, log)
 """
 
 from __future__ import annotations
