@@ -1,1 +1,1 @@
-"""Test hosts: containers that boot systemd, provisioned over ssh by Molecule's scenarios. `python -m tests.hosts`."""
+"""Test hosts: containers that boot systemd, provisioned over ssh by Molecule. `python -m tests.hosts`."""

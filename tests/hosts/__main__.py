@@ -1,11 +1,11 @@
 """`make hosts`: the scenarios on hosts that boot systemd, one after another or a few side by side.
 
-    python -m tests.hosts                        all of them
-    python -m tests.hosts upgrade                one
-    python -m tests.hosts --step converge upgrade   one step of Molecule's, the hosts stay; then verify, login, destroy ...
+    python -m tests.hosts                           all of them
+    python -m tests.hosts upgrade                   one
+    python -m tests.hosts --step converge upgrade   one step of Molecule's, and the hosts stay
 
-Makes first what all of them need and what is not there yet: the images, the releases, the models. Prints the list
-before and the seconds of each as they end; ends with 1 where one failed.
+Makes first what all of them need and what is not there yet: the images, the releases, the models. Prints
+the list before and the seconds of each as they end; ends with 1 where one failed.
 """
 
 from __future__ import annotations

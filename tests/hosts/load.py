@@ -1,11 +1,12 @@
-"""Callers of a host while something happens to it: starts the crowd of `make chaos`, and counts what each request got.
+"""Callers of a host while something happens to it: the crowd of `make chaos`, and a count of what each got.
 
-    python -m tests.hosts.load --url http://10.89.0.2:8080 --key ia0-... --until /tmp/stop --ready /tmp/running [--long 1500]
+    python -m tests.hosts.load --url http://10.89.0.2:8080 --key ia0-... --until FILE --ready FILE [--long 600]
 
-16 callers that want one object and 8 that want a stream ask again and again until the file of --until is there, then
-finish what is under way. --long adds one answer of so many tokens, begun at once, for what must outlive a drain's
-bound. --ready is written when every caller has a first answer and streams are being written: a fault may come now.
-Prints one JSON line at its end; ends with 1 where a request was lost or got an error, or a seam is not clean.
+16 callers that want one object and 8 that want a stream ask again and again until the file of --until is
+there, then finish what is under way. --long adds one answer of so many tokens, begun at once, for what must
+outlive a drain's bound. The file of --ready is written when all are busy and some answers have come: now a
+fault hurts. Prints one JSON line at its end; ends with 1 where a request was lost or got an error, or a seam
+is not clean.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Long:
 
 
 def summary(sent: int, outcomes: list[Outcome], long: Long | None) -> dict[str, Any]:
-    """What all of them came to; `lost` holds those whose connection was refused or reset, told apart as well."""
+    """What all of them came to; those whose connection was refused or reset are among the `lost` too."""
     count = Counter(outcome.result for outcome in outcomes)
     troubles = [outcome for outcome in outcomes if outcome.result != "answered"]
     return {

@@ -1,11 +1,11 @@
 """The mirror of the test network: releases of "Ollama" and a registry of models, from a read-only folder.
 
-    GET|HEAD /releases/download/v<version>/<file>       ROOT/releases/v<version>/<file>
-    GET|HEAD /v2/library/<model>/manifests/<tag>        ROOT/models/manifests/registry.ollama.ai/library/<model>/<tag>
-    GET|HEAD /v2/library/<model>/blobs/<digest>         ROOT/models/blobs/<digest, - for :>
+    /releases/download/v<version>/<file>    ROOT/releases/v<version>/<file>
+    /v2/library/<model>/manifests/<tag>     ROOT/models/manifests/registry.ollama.ai/library/<model>/<tag>
+    /v2/library/<model>/blobs/<digest>      ROOT/models/blobs/<digest, with - for :>
 
-Owns the way from a path to a file, and ranges, which /api/pull asks for. Runs in a container with nothing but
-Debian's python3, hence the standard library alone.
+Owns the way from a path to a file, and ranges, which /api/pull asks for. Runs in a container with nothing
+but Debian's python3, hence the standard library alone.
 """
 
 from __future__ import annotations

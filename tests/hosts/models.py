@@ -1,9 +1,9 @@
-"""The models of the mirror: the two that the product names, with small real weights, in Ollama's layout on the disk.
+"""The models of the mirror: the two that the product names, with small real weights, laid out as Ollama's.
 
     make_models()  ->  .cache/hosts/models/{manifests,blobs}
 
-Owns their templates, parameters and licences, as manifests of Ollama's registry have them. The weights are SmolLM2's,
-so its prompt format is both models'; one file is renamed inside, so that the two have digests of their own.
+Owns their templates, parameters and licences, as manifests of Ollama's registry have them. The weights are
+SmolLM2's, so its prompt format is both models'; each has another name inside, so that their digests differ.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-# Program -> Debian package. The two without a program on PATH are podman's: names on its networks, and isolation.
+# Program -> Debian package.
 PROGRAMS = {
     "podman": "podman",
     "mmdebstrap": "mmdebstrap",
@@ -14,6 +14,7 @@ PROGRAMS = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
 }
+# Podman's own programs, which are not on the PATH: its networks, and the names on them.
 HELPERS = {"netavark": "netavark", "aardvark-dns": "aardvark-dns"}
 HELPER_FOLDERS = ("/usr/lib/podman", "/usr/libexec/podman")
 

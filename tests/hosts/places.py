@@ -1,4 +1,4 @@
-"""Where the test hosts' things lie: what is made once and read by all scenarios, and what the project holds."""
+"""Where the test hosts' things lie: what is made once for all scenarios, and what the project holds."""
 
 from __future__ import annotations
 

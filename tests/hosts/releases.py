@@ -1,4 +1,4 @@
-"""The releases of the mirror: archives shaped like Ollama's around the embedded engine, some broken on purpose.
+"""The releases of the mirror: archives shaped like Ollama's around the embedded engine, some of them broken.
 
     make_releases()  ->  .cache/hosts/releases/v<version>/{ollama-linux-amd64.tar.zst,sha256sum.txt}
 
@@ -43,7 +43,7 @@ class Release:
 
     version: str
     broken: str = ""
-    """"" works; `exits` at its start; `loses_models`: it looks for them elsewhere; `checksum`: the listed one is wrong."""
+    """`exits` at its start; `loses_models`: looks for them elsewhere; `checksum`: a wrong one is listed."""
 
 
 MADE = (

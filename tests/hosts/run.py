@@ -1,4 +1,4 @@
-"""Runs one scenario by Molecule and says how it went; its output goes to a log and, for one alone, to the terminal.
+"""Runs one scenario by Molecule and says how it went; its output goes to a log and, if alone, is shown.
 
 run_scenario("upgrade", "test") -> Ran(name, passed, seconds, log)
 """
@@ -51,7 +51,12 @@ def run_scenario(name: str, step: str, *, shown: bool) -> Ran:
             if shown:
                 sys.stdout.buffer.write(line)
                 sys.stdout.flush()
-    return Ran(name, process.returncode == 0, time.monotonic() - began, log)
+    return Ran(name, process.returncode == 0 and _is_whole(log), time.monotonic() - began, log)
+
+
+def _is_whole(log: Path) -> bool:
+    """Whether each step of the sequence had its playbook: Molecule only warns."""
+    return "Missing playbook" not in log.read_text(errors="replace")
 
 
 def _start(command: list[str], *, colours: bool) -> subprocess.Popen[bytes]:
