@@ -1,9 +1,9 @@
 """Callers of a host while something happens to it: the crowd of `make chaos`, and a count of what each got.
 
-    python -m tests.hosts.load --url http://10.89.0.2:8080 --key ia0-... --until FILE --ready FILE [--long 600]
+    python -m tests.hosts.load --url http://10.89.0.2:8080 --key ia0-... --until FILE --ready FILE
 
 16 callers that want one object and 8 that want a stream ask again and again until the file of --until is
-there, then finish what is under way. --long adds one answer of so many tokens, begun at once, for what must
+there, then finish what is under way. --long N adds one answer of N tokens, begun at once, for what must
 outlive a drain's bound. The file of --ready is written when all are busy and some answers have come: now a
 fault hurts. Prints one JSON line at its end; ends with 1 where a request was lost or got an error, or a seam
 is not clean.
