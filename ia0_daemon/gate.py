@@ -8,10 +8,10 @@ never knows why it is closed, but for the word that it was given.
     operator:    shut ................................ unshut
 
 A restart closes it, and requests wait; an operator shuts it, and new requests
-are refused. The two know nothing of each other: neither's end opens what the
-other holds. A request whose answer was cut leaves and enters again; such a one
-always finds a place to wait and is not stopped by an operator's word, since it
-has a promise to keep.
+are refused, or wait where the operator says so (hold). The two know nothing of
+each other: neither's end opens what the other holds. A request whose answer was
+cut leaves and enters again; such a one always finds a place to wait and is not
+refused by an operator's word, since it has a promise to keep.
 """
 
 from __future__ import annotations
@@ -110,12 +110,13 @@ class Gate:
         `CallerGone` when its caller hung up meanwhile.
         """
         with self._changed:
-            if self._shut is not None and not again:
+            if self._shut is not None and not self._shut.may_wait and not again:
                 raise _refusal(self._shut)
-            if self._closing is None:
+            barrier = self._barrier
+            if barrier is None:
                 self._in_flight += 1
                 return 0.0
-            self._check_room(self._closing, again=again)
+            self._check_room(barrier, again=again)
             waited_s = self._wait(caller_gone)
             self._in_flight += 1
             return waited_s
@@ -145,15 +146,19 @@ class Gate:
             self._closing = None
             self._changed.notify_all()
 
-    def shut(self, reason: str, *, expected_s: float) -> None:
-        """Refuse new requests from now on; those that were taken before are finished."""
+    def shut(self, reason: str, *, expected_s: float, hold: bool = False) -> Tally:
+        """Refuse new requests from now on, or let them wait; those that were taken before are finished."""
         with self._changed:
-            self._shut = Closing(reason, may_wait=False, expected_s=expected_s)
+            if self._closing is None and self._shut is None:
+                self.tally = Tally(in_flight=self._in_flight)
+            self._shut = Closing(reason, may_wait=hold, expected_s=expected_s)
+            return self.tally
 
     def unshut(self) -> None:
-        """Take new requests again."""
+        """Take new requests again, and let those pass who wait for no restart."""
         with self._changed:
             self._shut = None
+            self._changed.notify_all()
 
     def drained(self, timeout_s: float) -> bool:
         """Wait until nobody is past it; false where the time ended first."""
@@ -179,6 +184,12 @@ class Gate:
             tally.pending -= 1
             self._changed.notify_all()
 
+    @property
+    def _barrier(self) -> Closing | None:
+        """What those wait for who may wait."""
+        held = self._shut if self._shut is not None and self._shut.may_wait else None
+        return self._closing or held
+
     def _check_room(self, closing: Closing, *, again: bool) -> None:
         if again or self._waiting < self._max_waiting:
             return
@@ -190,11 +201,11 @@ class Gate:
         self._waiting += 1
         self.tally.waited += 1
         try:
-            while self._closing is not None:
+            while (barrier := self._barrier) is not None:
                 if caller_gone():
                     raise CallerGone("the caller hung up while it waited for the engine's restart")
                 if time.monotonic() - began >= self._max_wait_s:
-                    raise _refusal(self._closing)
+                    raise _refusal(barrier)
                 self._changed.wait(LOOK_INTERVAL_S)
             return time.monotonic() - began
         finally:

@@ -1,7 +1,7 @@
 """Who starts and stops the engine: a process of this user, or nobody (observe only).
 
 Owns the one effect of a restart. Never decides that there should be one. The
-controller for systemd units comes with the roles for GPU hosts.
+controller for systemd's units is `unit_controller.py`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,22 @@ class ControllerError(Exception):
     """The engine could not be restarted; the text says why, with the end of its log where there is one."""
 
 
+class HopelessError(ControllerError):
+    """Trying again changes nothing: a person must see to it first."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineProcess:
     """The engine's main process."""
 
     pid: int | None
     running: bool
+    left_alone: str = ""
+    """Why the supervisor must not heal it now although it may not answer: somebody else is at it."""
+    ended: str = ""
+    """How it ended, where it does not run and that is known."""
+    news: str = ""
+    """What happened to it without the supervisor; said once."""
 
 
 class Controller(Protocol):
@@ -36,6 +46,9 @@ class Controller(Protocol):
 
     def restart(self) -> None:
         """End the engine with all its processes and start it. Raises `ControllerError`."""
+
+    def post_mortem(self) -> dict[str, object]:
+        """Tell what is known of how the engine last ended, for an event; may take a second."""
 
 
 class ProcessController:
@@ -61,6 +74,10 @@ class ProcessController:
         except ServiceError as error:
             raise ControllerError(str(error)) from error
 
+    def post_mortem(self) -> dict[str, object]:
+        """Nothing: a process of this user leaves its last words in its log alone."""
+        return {}
+
 
 class ObserveOnly:
     """An engine that somebody else runs: looked at, never touched."""
@@ -74,5 +91,10 @@ class ObserveOnly:
     def restart(self) -> None:
         """Refuse."""
         raise ControllerError(
-            "the engine is observed only; restart.controller says whether the daemon may restart it"
+            "the engine is observed only; restart.engine_unit or restart.engine_service_file says what "
+            "the daemon may restart"
         )
+
+    def post_mortem(self) -> dict[str, object]:
+        """Nothing is known."""
+        return {}

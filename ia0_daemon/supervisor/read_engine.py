@@ -11,11 +11,11 @@ counts in the total alone. Never asks the engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from ia0_daemon.supervisor.read_process import Process, read_tree
+from ia0_daemon.supervisor.read_process import Process, read_processes, read_tree
 from ia0_daemon.supervisor.samples import Child, EngineTree, Identity
 
 NameOf = Callable[[Identity, "ChildArguments"], str]
@@ -54,10 +54,15 @@ def child_arguments(arguments: tuple[str, ...]) -> ChildArguments | None:
 
 
 def read_engine(
-    proc: Path, pid: int, name_of: NameOf
+    proc: Path, pid: int, name_of: NameOf, also: Collection[int] = ()
 ) -> tuple[EngineTree | None, dict[Identity, ChildArguments]]:
-    """The engine's tree, None where its parent process has ended; and the arguments of its children."""
+    """The engine's tree, None where its parent process has ended; and the arguments of its children.
+
+    `also`: processes that belong to it although no parent says so any more.
+    """
     processes = read_tree(proc, pid)
+    seen = {process.stat.pid for process in processes}
+    processes += read_processes(proc, [each for each in also if each not in seen])
     if not processes or processes[0].stat.pid != pid:
         return None, {}
     children = []

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ia0_daemon.supervisor.read_limit import read_limit
+from ia0_daemon.supervisor.read_limit import Limit, lower, read_limit
 from ia0_daemon.supervisor.samples import Host
 
 _KIBIBYTE = 1024
 
 
-def read_host(proc: Path, pid: int | None) -> Host:
-    """The host as seen from a process; from this one where there is no other."""
+def read_host(proc: Path, pid: int | None, told: Limit | None = None) -> Host:
+    """The host as seen from a process (from this one where there is no other), and a limit that was told."""
     sizes = _meminfo((proc / "meminfo").read_text(encoding="ascii"))
-    limit = read_limit(proc, "self" if pid is None else str(pid))
+    limit = lower(read_limit(proc, "self" if pid is None else str(pid)), told)
     return Host(
         total_bytes=sizes["MemTotal"],
         available_bytes=sizes["MemAvailable"],

@@ -51,6 +51,17 @@ def read_limit(proc: Path, process: str) -> Limit | None:
     return Limit(lowest.bytes, lowest.used_bytes, lowest.source, headroom)
 
 
+def lower(measured: Limit | None, told: Limit | None) -> Limit | None:
+    """The lower of two limits with the least headroom of both; of equal ones the measured one."""
+    if measured is None or told is None:
+        return measured or told
+    lowest = told if told.bytes < measured.bytes else measured
+    headroom = measured.headroom_bytes
+    if told.bytes != measured.bytes:
+        headroom = min(headroom, told.headroom_bytes)
+    return Limit(lowest.bytes, lowest.used_bytes, lowest.source, headroom)
+
+
 def _mounts(mountinfo: str) -> Iterator[_Mount]:
     """The hierarchies that can limit memory."""
     for line in mountinfo.splitlines():
@@ -87,7 +98,7 @@ def _folders(mount: _Mount, path: str | None) -> Iterator[Path]:
 def _v2(folder: Path) -> Limit | None:
     return _limit(
         folder,
-        "memory.max",
+        ("memory.max", "memory.high"),
         "memory.current",
         lambda stat: (
             stat.get("inactive_file", 0) + stat.get("active_file", 0) + stat.get("slab_reclaimable", 0)
@@ -98,19 +109,25 @@ def _v2(folder: Path) -> Limit | None:
 def _v1(folder: Path) -> Limit | None:
     return _limit(
         folder,
-        "memory.limit_in_bytes",
+        ("memory.limit_in_bytes",),
         "memory.usage_in_bytes",
         lambda stat: stat.get("total_inactive_file", 0) + stat.get("total_active_file", 0),
     )
 
 
-def _limit(folder: Path, limit: str, usage: str, cache: Callable[[dict[str, int]], int]) -> Limit | None:
-    size, used = _number(folder / limit), _number(folder / usage)
-    if size is None or size >= _NONE_BYTES or used is None:
+def _limit(
+    folder: Path, limits: tuple[str, ...], usage: str, cache: Callable[[dict[str, int]], int]
+) -> Limit | None:
+    """The lowest of a folder's limits. Beyond memory.high nothing is killed, but all is stalled."""
+    sizes = {name: size for name in limits if (size := _number(folder / name)) is not None}
+    used = _number(folder / usage)
+    if not sizes or used is None:
         return None
-    stat = dict(_stat(_text(folder / "memory.stat")))
-    held = max(0, used - cache(stat))
-    return Limit(size, held, str(folder / limit), max(0, size - held))
+    name = min(sizes, key=lambda each: sizes[each])
+    if sizes[name] >= _NONE_BYTES:
+        return None
+    held = max(0, used - cache(dict(_stat(_text(folder / "memory.stat")))))
+    return Limit(sizes[name], held, str(folder / name), max(0, sizes[name] - held))
 
 
 def _stat(text: str) -> Iterator[tuple[str, int]]:

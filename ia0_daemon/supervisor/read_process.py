@@ -11,6 +11,7 @@ read begins and ends with the start time, and counts only if they are the same.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +84,13 @@ def read_tree(proc: Path, root: int) -> list[Process]:
         if stat is not None:
             below[stat.parent].append(stat)
     return _read_below(proc, first, below)
+
+
+def read_processes(proc: Path, pids: Iterable[int]) -> list[Process]:
+    """Processes by their pids, without those that have ended."""
+    stats = (read_stat(proc, pid) for pid in pids)
+    found = (read_process(proc, stat) for stat in stats if stat is not None)
+    return [process for process in found if process is not None]
 
 
 def _read_below(proc: Path, first: Stat, below: dict[int, list[Stat]]) -> list[Process]:

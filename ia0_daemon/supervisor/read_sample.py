@@ -10,7 +10,7 @@ and never fails because one of its parts is not there.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from ia0_daemon.supervisor.read_disks import read_disks
 from ia0_daemon.supervisor.read_engine import ChildArguments, read_engine
 from ia0_daemon.supervisor.read_gpus import Gpus
 from ia0_daemon.supervisor.read_host import read_host
+from ia0_daemon.supervisor.read_limit import Limit
 from ia0_daemon.supervisor.read_loaded import has_loaded
 from ia0_daemon.supervisor.read_models import ModelNames
 from ia0_daemon.supervisor.read_process import PROC
 from ia0_daemon.supervisor.read_pull import PullWatch
-from ia0_daemon.supervisor.samples import Child, EngineTree, FindEngine, Identity, Sample
+from ia0_daemon.supervisor.samples import Child, EngineTree, FindEngine, Host, Identity, Sample
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Surroundings:
     proc: Path = PROC
     clock: Callable[[], float] = time.monotonic
     has_loaded: Callable[[int], bool | None] = has_loaded
+    also: Callable[[], Collection[int]] = tuple
+    """Processes that are the engine's although its tree does not show them: a unit's, orphans included."""
+    limit: Callable[[int], Limit | None] = lambda _held: None
+    """A limit around the engine that no file tells, given what the engine holds."""
 
 
 class Sampler:
@@ -54,13 +59,15 @@ class Sampler:
         around = self._around
         settings = around.settings()
         pid = around.find_engine()
-        engine, told = (None, {}) if pid is None else read_engine(around.proc, pid, self._names.name)
+        engine, told = (
+            (None, {}) if pid is None else read_engine(around.proc, pid, self._names.name, around.also())
+        )
         self._remember(told)
         models_path = settings.engine.models_path or self._models_path
         return Sample(
             at_monotonic=around.clock(),
             engine=None if engine is None else self._asked(engine, told, is_new),
-            host=read_host(around.proc, None if engine is None else engine.pid),
+            host=self._host(engine),
             gpus=self._gpus.read(),
             disks=read_disks((models_path, settings.backup.path)),
             pulling=around.is_pulling() or self._pulls.is_pulling(models_path),
@@ -69,6 +76,11 @@ class Sampler:
     def close(self) -> None:
         """Let go of what is held open."""
         self._gpus.close()
+
+    def _host(self, engine: EngineTree | None) -> Host:
+        if engine is None:
+            return read_host(self._around.proc, None)
+        return read_host(self._around.proc, engine.pid, self._around.limit(engine.held_bytes))
 
     def _tags(self) -> list[str]:
         return [model.tag for model in self._around.settings().models.values()]

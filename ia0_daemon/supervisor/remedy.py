@@ -14,13 +14,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ia0_daemon.errors import ServiceError
-from ia0_daemon.supervisor.controller import ControllerError
+from ia0_daemon.supervisor.controller import ControllerError, HopelessError
 from ia0_daemon.supervisor.event_kinds import Kind
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Report:
     order: Order
     succeeded: bool = False
     error: str = ""
+    hopeless: bool = False
+    """Whether another try would fail just so."""
     drained: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     warmed: list[str] = field(default_factory=list)
@@ -137,7 +139,7 @@ class Remedy:
         try:
             self._restart(order, report)
         except (ControllerError, ServiceError, TimeoutError, OSError) as error:
-            report.error = str(error)
+            report.error, report.hopeless = str(error), isinstance(error, HopelessError)
         except Exception as error:
             # The edge of this thread: a defect here must not leave the gate closed for ever.
             log.exception("restart failed by a defect")
@@ -162,32 +164,11 @@ class Remedy:
             self._controller.restart()
         self.phase = Phase.WAITING
         with _timed(report, "wait"):
-            self._wait_for_answer(settings.ready_timeout_s)
+            wait_for_answer(self._engine, settings.ready_timeout_s)
         self.phase = Phase.WARMING
         with _timed(report, "warm"):
-            self._warm(loaded, report)
+            warm(self._engine, loaded, report.warmed)
         report.succeeded = True
-
-    def _wait_for_answer(self, timeout_s: float) -> None:
-        """The port is open long before the engine answers: ask for the version."""
-        until = time.monotonic() + timeout_s
-        while not self._engine.answers():
-            if time.monotonic() >= until:
-                raise TimeoutError(f"the engine did not answer /api/version within {timeout_s:g} s")
-            time.sleep(ASK_INTERVAL_S)
-
-    def _warm(self, loaded: list[str], report: Report) -> None:
-        """Load what was loaded. One that cannot be loaded is the affair of the requests that ask for it."""
-        for tag in loaded:
-            try:
-                self._engine.warm(tag)
-            except ServiceError as error:
-                log.warning(
-                    "a model could not be warmed",
-                    extra={"event": "warm_failed", "tag": tag, "error": error.message},
-                )
-            else:
-                report.warmed.append(tag)
 
     def _finish(self, report: Report) -> None:
         try:
@@ -212,6 +193,29 @@ class Remedy:
             _summary(report, tally),
             {"cause": report.order.cause, "settled": settled, **report.figures()},
         )
+
+
+def wait_for_answer(engine: Engine, timeout_s: float) -> None:
+    """The port is open long before the engine answers: ask for the version. TimeoutError if it does not."""
+    until = time.monotonic() + timeout_s
+    while not engine.answers():
+        if time.monotonic() >= until:
+            raise TimeoutError(f"the engine did not answer /api/version within {timeout_s:g} s")
+        time.sleep(ASK_INTERVAL_S)
+
+
+def warm(engine: Engine, tags: Iterable[str], warmed: list[str]) -> None:
+    """Load what was loaded. One that cannot be loaded is the affair of the requests that ask for it."""
+    for tag in tags:
+        try:
+            engine.warm(tag)
+        except ServiceError as error:
+            log.warning(
+                "a model could not be warmed",
+                extra={"event": "warm_failed", "tag": tag, "error": error.message},
+            )
+        else:
+            warmed.append(tag)
 
 
 def _summary(report: Report, tally: Tally) -> str:

@@ -25,6 +25,7 @@ from ia0_daemon.settings import engine_address
 from ia0_daemon.supervisor import event_kinds
 from ia0_daemon.supervisor.baseline_file import BaselineFile
 from ia0_daemon.supervisor.controller import Controller, ObserveOnly, ProcessController
+from ia0_daemon.supervisor.drain_commands import DrainCommands
 from ia0_daemon.supervisor.event_metrics import EventMetrics
 from ia0_daemon.supervisor.event_rows import Keep
 from ia0_daemon.supervisor.event_store import EventStore
@@ -34,12 +35,16 @@ from ia0_daemon.supervisor.find_engine import Listener as PortListener
 from ia0_daemon.supervisor.gauges import Gauges
 from ia0_daemon.supervisor.heartbeat import Heartbeat
 from ia0_daemon.supervisor.memory_metrics import MemoryMetrics
+from ia0_daemon.supervisor.operator_drain import DrainFile
 from ia0_daemon.supervisor.read_sample import Sampler, Surroundings
+from ia0_daemon.supervisor.read_unit import UnitReader
 from ia0_daemon.supervisor.remedy import Engine, Remedy
 from ia0_daemon.supervisor.schedule import TICK, Schedule
 from ia0_daemon.supervisor.sense import Sense
 from ia0_daemon.supervisor.supervisor import Answering, Supervisor
+from ia0_daemon.supervisor.unit_controller import UnitController
 from ia0_daemon.supervisor.verdicts import State
+from ia0_daemon.systemd.unit import Unit
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.service import Service
@@ -52,7 +57,7 @@ LATE_TICKS = 4
 ALERTS_INTERVAL_S = 15.0
 # How often history and archives are looked over for what may go, in seconds.
 PRUNE_INTERVAL_S = 3600.0
-BASELINES = "baselines.json"
+BASELINES, DRAIN = "baselines.json", "drain.json"
 # How long a daemon that ends waits for a restart that is under way, in seconds.
 LAST_RESTART_S = 30.0
 
@@ -69,6 +74,7 @@ class Supervision:
         self._backups = BackupService(source, settings, recorder=self.events)
         self._alerts = AlertDesk(settings, self.events, event_metrics, newest_backup=self._newest_backup)
         self._baselines = BaselineFile(Path(settings.events.path).with_name(BASELINES))
+        self._engine = Engine(self._loaded, self._answers, self._warm)
         self._controller = _controller(settings)
         self.sense = Sense(Sampler(self._surroundings()), self._settings, self._baselines.save)
         registry.register(MemoryMetrics(lambda: self.sense.view, self._public_names))
@@ -84,11 +90,14 @@ class Supervision:
         self.supervisor.remedy = Remedy(
             service.gate,
             self._controller,
-            Engine(self._loaded, self._answers, self._warm),
+            self._engine,
             lambda: self._settings().restart,
             self.record,
             self.supervisor.note_done,
         )
+        drain_file = DrainFile(Path(settings.events.path).with_name(DRAIN))
+        self.drains = DrainCommands(self.supervisor, service.gate, self._engine, drain_file, self._settings)
+        self.drains.recall()
         self._jobs_failed = Counter(
             "ia0_job_failures", "Scheduled jobs that raised, by job.", ("job",), registry=registry
         )
@@ -152,8 +161,9 @@ class Supervision:
         """Give what the `ia0` command may ask over the Unix socket."""
         return {
             "restart": self._restart,
-            "drain": lambda _: self._drain(),
-            "undrain": lambda _: self._undrain(),
+            "drain": self.drains.drain,
+            "under_way": lambda _: self.drains.under_way(),
+            "undrain": self._undrain,
             "explain": lambda _: self._explain(),
             **self._alerts.commands(),
         }
@@ -169,11 +179,22 @@ class Supervision:
             "state": self._state(),
             "failed_because": supervisor.failed,
             "remedy": supervisor.remedy.phase if supervisor.remedy else "idle",
-            "drained": supervisor.drained,
+            "drained": supervisor.drained.told() if supervisor.drained else None,
             "verdict": supervisor.last[1].level if supervisor.last else "unknown",
             "restarts_in_window": standing.used,
             "restarts_left": standing.left,
             "cooldown_left_s": round(standing.cooldown_left_s, 1),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Tell what `ia0 status` adds to `status`: the last restart, the newest backup, the engine's memory."""
+        view, archives = self.sense.view, self._backups.folder.archives("backup")
+        engine = view.sample.engine if view else None
+        newest = archives[0] if archives else None
+        return {
+            "last_restart": self.supervisor.last_restart,
+            "backup": {"at": newest.made.isoformat(), "path": str(newest.path)} if newest else None,
+            "memory": {"held_bytes": engine.held_bytes if engine else None},
         }
 
     def _tick(self) -> None:
@@ -213,8 +234,14 @@ class Supervision:
         return self._service.live.settings
 
     def _surroundings(self) -> Surroundings:
-        if isinstance(self._controller, ProcessController):
-            return Surroundings(lambda: self._controller.process().pid, self._settings)
+        controller = self._controller
+        if isinstance(controller, UnitController):
+            unit = UnitReader(controller)
+            return Surroundings(
+                lambda: controller.process().pid, self._settings, also=unit.pids, limit=unit.limit
+            )
+        if isinstance(controller, ProcessController):
+            return Surroundings(lambda: controller.process().pid, self._settings)
         port = engine_address.parse(self._settings().engine.host).port
         return Surroundings(PortListener(port, time.monotonic), self._settings)
 
@@ -247,19 +274,16 @@ class Supervision:
     def _restart(self, args: dict[str, object]) -> dict[str, Any]:
         if not self._controller.can_restart:
             raise CommandError(
-                "the engine is observed only; restart.engine_service_file says what the daemon may restart"
+                "the engine is observed only; restart.engine_unit or restart.engine_service_file "
+                "says what the daemon may restart"
             )
         reason = str(args.get("reason") or "an operator asked for it")
         if not self.supervisor.restart(reason):
             raise CommandError("a restart is under way")
         return self.status()
 
-    def _drain(self) -> dict[str, Any]:
-        self.supervisor.drain()
-        return {"in_flight": self._service.gate.in_flight}
-
-    def _undrain(self) -> dict[str, Any]:
-        self.supervisor.undrain()
+    def _undrain(self, args: dict[str, object]) -> dict[str, Any]:
+        self.drains.undrain(args)
         return self.status()
 
 
@@ -273,5 +297,7 @@ def _pace(settings: Settings) -> tuple[float, float]:
 
 
 def _controller(settings: Settings) -> Controller:
-    path = settings.restart.engine_service_file
+    path, unit = settings.restart.engine_service_file, settings.restart.engine_unit
+    if unit:
+        return UnitController(Unit(unit))
     return ProcessController(Path(path)) if path else ObserveOnly()

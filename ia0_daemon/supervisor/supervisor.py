@@ -17,11 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ia0_daemon.clock import timestamp
 from ia0_daemon.engine.watch import full_name
 from ia0_daemon.supervisor.ailing import Signs, ailing
 from ia0_daemon.supervisor.deaf import is_deaf
 from ia0_daemon.supervisor.decide import decide
 from ia0_daemon.supervisor.event_kinds import Kind
+from ia0_daemon.supervisor.operator_drain import Drain
 from ia0_daemon.supervisor.remedy import Order
 from ia0_daemon.supervisor.restart_budget import Allowance, Standing, standing
 from ia0_daemon.supervisor.verdicts import Action, State, Verdict, Why
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from ia0_daemon.engine.progress import Silence
     from ia0_daemon.gate import Gate
     from ia0_daemon.settings.schema import Settings
-    from ia0_daemon.supervisor.controller import Controller
+    from ia0_daemon.supervisor.controller import Controller, EngineProcess
     from ia0_daemon.supervisor.remedy import Remedy, Report
     from ia0_daemon.supervisor.samples import Sample
 
@@ -86,7 +88,11 @@ class Supervisor:
         self.failed = ""
         """Why restarts were given up; empty while they were not."""
         self._calm_since = 0.0
-        self.drained = False
+        self.drained: Drain | None = None
+        """An operator's word, which only an operator takes back."""
+        self._told = ""
+        self.last_restart: dict[str, object] | None = None
+        """The latest of this daemon's: when, why, and whether it succeeded."""
         self._answered = True
         self.last: tuple[Sample, Verdict, Action] | None = None
         self.ticked_at = float("-inf")
@@ -114,7 +120,7 @@ class Supervisor:
         return State(
             remedy_running=self._is_busy(),
             failed=bool(self.failed),
-            drained=self.drained,
+            drained=self.drained is not None,
             observe_only=not self._controller.can_restart,
             pulling=sample.pulling,
             cooldown_until=now + left.cooldown_left_s,
@@ -133,6 +139,8 @@ class Supervisor:
     def is_hopeful(self) -> bool:
         """Say whether an engine that is not there now will probably be there again soon."""
         answering = self._answering()
+        if self.drained is not None:
+            return True  # the operator is at it
         if self._controller.can_restart:
             return answering.answers or not self.failed
         return answering.answers or answering.since_s < OBSERVED_RETURN_S
@@ -142,20 +150,30 @@ class Supervisor:
         self._leave_failed("an operator asked for a restart")
         return self._begin(Order(reason, "operator", drain=True))
 
-    def drain(self) -> None:
+    def drain(self, drain: Drain | None = None) -> None:
         """Take this host out of service: what is under way finishes, nothing new passes."""
-        self.drained = True
-        self._gate.shut("the operator drains this host", expected_s=DRAIN_EXPECTED_S)
-        self._record(Kind.DRAIN, "The operator drains this host.", {"in_flight": self._gate.in_flight})
+        drain = drain or Drain.now(hold=False, reason="", loaded=[])
+        self.drained = drain
+        self._gate.shut(drain.sentence(), expected_s=DRAIN_EXPECTED_S, hold=drain.hold)
+        details = {"in_flight": self._gate.in_flight, "loaded": list(drain.loaded), **drain.told()}
+        self._record(Kind.DRAIN, "The operator drains this host.", details)
 
-    def undrain(self) -> None:
+    def undrain(self, figures: dict[str, object] | None = None) -> None:
         """Put this host back into service."""
-        self.drained = False
+        tally = self._gate.tally.details()
+        self.drained = None
         self._gate.unshut()
-        self._record(Kind.UNDRAIN, "The operator put this host back into service.", {})
+        summary = "The operator put this host back into service."
+        self._record(Kind.UNDRAIN, summary, {**tally, **(figures or {})})
 
     def note_done(self, report: Report) -> None:
         """Take note of how a restart ended; called on the remedy's thread."""
+        self.last_restart = {
+            "at": timestamp(),
+            "cause": report.order.cause,
+            "reason": report.order.reason,
+            "succeeded": report.succeeded,
+        }
         if report.succeeded:
             return
         self._record(
@@ -165,7 +183,7 @@ class Supervisor:
         )
         with self._lock:  # a restart that fails at once must be counted before
             is_spent = self.standing().is_spent
-        if is_spent:
+        if is_spent or report.hopeless:
             self._fail(report.error)
 
     def _idle_restart_s(self) -> float:
@@ -175,12 +193,16 @@ class Supervisor:
         return self.remedy is not None and self.remedy.is_running
 
     def _ailing(self) -> Order | None:
-        if self.failed or not self._controller.can_restart:
+        if not self._controller.can_restart:
+            return None
+        process = self._controller.process()
+        self._tell_process(process)
+        if self.failed or process.left_alone:
             return None
         answering, settings = self._answering(), self._settings().restart
         signs = Signs(
             now=time.monotonic(),
-            process_runs=self._controller.process().running,
+            process_runs=process.running,
             answers=answering.answers,
             unanswered_for_s=0.0 if answering.answers else answering.since_s,
             silences=self._silences(),
@@ -196,13 +218,36 @@ class Supervisor:
 
     def _heal(self, order: Order) -> None:
         """Restart what is dead or stuck, as far as the budget goes."""
+        if self.drained is not None:
+            self._tell_once(
+                order.cause, f"no restart, since an operator has drained this host: {order.reason}"
+            )
+            return
         left = self.standing()
         if left.is_spent:
             self._fail(order.reason)
         elif left.cooldown_left_s <= 0:
             summary = f"The engine is ailing: {order.reason}."
-            self._record(Kind.ENGINE_CRASHED, summary, {"cause": order.cause})
+            self._record(
+                Kind.ENGINE_CRASHED, summary, {"cause": order.cause, **self._controller.post_mortem()}
+            )
             self._begin(order)
+
+    def _tell_process(self, process: EngineProcess) -> None:
+        """Record what happened to the engine's process without the supervisor, and why it is left alone."""
+        if process.news and self.drained is None:
+            details = {"cause": "systemd", **self._controller.post_mortem()}
+            self._record(Kind.ENGINE_CRASHED, f"{process.news}.", details)
+        if self._answering().answers:
+            self._told = ""
+        elif process.left_alone:
+            self._tell_once(process.left_alone, f"the engine is left alone: {process.left_alone}")
+
+    def _tell_once(self, cause: str, why: str) -> None:
+        """Record why no restart comes; once for a cause, until the engine is well."""
+        if cause != self._told:
+            self._told = cause
+            self._record(Kind.RESTART_REFUSED, f"{why[0].upper()}{why[1:]}.", {"code": "left_alone"})
 
     def _tell_engine(self, answering: Answering) -> None:
         """Record that the engine has gone or come back by itself, once."""

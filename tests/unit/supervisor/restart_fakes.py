@@ -31,12 +31,16 @@ class FakeController:
     can_restart: bool = True
     running: bool = True
     error: Exception | None = None
+    state: EngineProcess | None = None
     restarts: int = 0
     during: Callable[[], object] = bool
     """Called in the middle of a restart."""
 
     def process(self) -> EngineProcess:
-        return EngineProcess(1 if self.running else None, self.running)
+        return self.state or EngineProcess(1 if self.running else None, self.running)
+
+    def post_mortem(self) -> dict[str, object]:
+        return {"journal": ["its last words"]}
 
     def restart(self) -> None:
         self.restarts += 1

@@ -15,7 +15,7 @@ from ia0_daemon.gate import Gate
 from ia0_daemon.settings.schema import Memory, Restart, Settings
 from ia0_daemon.settings.units import Seconds
 from ia0_daemon.supervisor import supervisor as module
-from ia0_daemon.supervisor.controller import ControllerError
+from ia0_daemon.supervisor.controller import ControllerError, EngineProcess, HopelessError
 from ia0_daemon.supervisor.event_kinds import Kind
 from ia0_daemon.supervisor.remedy import Engine, Phase, Remedy
 from ia0_daemon.supervisor.samples import Host, Identity, Sample
@@ -305,11 +305,66 @@ def test_a_host_that_was_drained_before_a_restart_is_drained_during_and_after_it
 
 
 def test_a_drained_host_stays_so_where_restarts_are_given_up(case: Case) -> None:
-    case.supervisor.drain()
     case.crash_until_failed()
+    case.supervisor.drain()
+    case.tick()
     assert case.supervisor.failed
     with pytest.raises(EngineRestarting):
         case.gate.enter(bool)
+
+
+@pytest.mark.parametrize("trouble", ["crash", "stall"])
+def test_the_engine_of_a_drained_host_is_the_operators(case: Case, trouble: str) -> None:
+    case.supervisor.drain()
+    case.controller.running = trouble != "crash"
+    case.answering = Answering(answers=False, since_s=500)
+    for _ in range(3):
+        case.tick(after_s=20)
+    assert case.remedy.orders == []
+    assert case.diary.count(Kind.RESTART_REFUSED) == 1
+    assert case.diary.details(Kind.RESTART_REFUSED) == {"code": "left_alone"}
+    assert "an operator has drained this host" in case.diary.events[-1][1]
+    assert case.supervisor.is_hopeful()
+    case.supervisor.undrain()
+    case.tick(after_s=20)
+    assert [order.cause for order in case.remedy.orders] == [trouble]
+
+
+def test_an_engine_that_systemd_starts_is_left_alone_and_told_once(case: Case) -> None:
+    why = "systemd is starting ollama.service (start-pre)"
+    case.controller.state = EngineProcess(None, running=True, left_alone=why)
+    case.answering = Answering(answers=False, since_s=500)
+    for _ in range(3):
+        case.tick(after_s=20)
+    assert case.remedy.orders == []
+    assert [text for kind, text, _ in case.diary.events if kind is Kind.RESTART_REFUSED] == [
+        f"The engine is left alone: {why}."
+    ]
+
+
+def test_what_systemd_did_alone_is_told_with_the_last_words(case: Case) -> None:
+    case.controller.state = EngineProcess(2, running=True, news="it ended and systemd has brought it back")
+    case.tick()
+    assert case.diary.details(Kind.ENGINE_CRASHED) == {"cause": "systemd", "journal": ["its last words"]}
+
+
+def test_a_crash_is_told_with_the_last_words(case: Case) -> None:
+    case.controller.running = False
+    case.tick()
+    assert case.diary.details(Kind.ENGINE_CRASHED) == {"cause": "crash", "journal": ["its last words"]}
+
+
+def test_a_refusal_that_no_other_try_changes_is_failed_at_once(case: Case) -> None:
+    remedy = case.with_real_remedy()
+    case.controller.error = HopelessError("systemd does not let the user ia0 restart ollama.service")
+    case.verdict = HARD
+    case.tick()
+    remedy.join(30)
+    assert case.supervisor.failed == "systemd does not let the user ia0 restart ollama.service"
+    assert case.gate.closing is None
+    for _ in range(3):
+        case.tick(after_s=20)
+    assert case.controller.restarts == 1
 
 
 def test_a_change_of_the_level_is_told_once(case: Case) -> None:
