@@ -13,6 +13,6 @@ ExecStartPre=/usr/sbin/sshd -t
 UNIT
 
 useradd --create-home --shell /bin/bash ansible
-install -d -m 0700 -o ansible -g ansible /home/ansible/.ssh
+install -d -m 0700 -o ansible -g ansible ~ansible/.ssh
 echo 'ansible ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ansible
 chmod 0440 /etc/sudoers.d/ansible

@@ -1,0 +1,1 @@
+"""Bad input: plays that must stop, say why, and leave alone what runs. `python -m tests.hosts.refusals`."""

@@ -1,0 +1,96 @@
+"""Runs the cases of bad input against the scenario's host; a line for each, 1 where one was not met as it should.
+
+    for each case:  look -> damage -> ansible-playbook -> repair -> look -> judge;  at the end a real answer
+
+Called by verify.yml, which hands on Molecule's environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import requests
+
+from tests.hosts.places import HERE, PROJECT, SHARED
+from tests.hosts.refusals.case import Case, faults, read_cases
+from tests.hosts.refusals.host import Host, ephemeral_folder
+
+# How much of a play's output is told where a case failed.
+TOLD_CHARACTERS = 3000
+
+
+def main() -> int:
+    """Run them; gives the exit code."""
+    host = Host(ephemeral_folder())
+    wanted = os.environ.get("CASES", "")
+    failed = 0
+    for case in read_cases(HERE / "refusals/cases"):
+        if wanted in case.name:
+            failed += not _try(case, host)
+    if not answers(host):
+        failed += 1
+        _say("FAILED after all cases: the host does not answer")
+    return 1 if failed else 0
+
+
+def _try(case: Case, host: Host) -> bool:
+    began = time.monotonic()
+    before = host.look()
+    try:
+        host.run(case.damage)
+        exit_code, output = play(case)
+    finally:
+        host.run(case.repair)
+    found = faults(case, exit_code, output, before, host.look())
+    _say(f"{'FAILED' if found else 'passed'} {case.name} ({time.monotonic() - began:.0f} s)")
+    for fault in found:
+        _say(f"    {fault}")
+    if found:
+        _say(output[-TOLD_CHARACTERS:])
+    return not found
+
+
+def play(case: Case) -> tuple[int, str]:
+    """Run the case's playbook as an operator would; its exit code and what it said."""
+    folder = ephemeral_folder()
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), *case.arguments]
+    for inventory in (folder / "inventory", SHARED / "inventory", folder / "example"):
+        command += ["--inventory", str(inventory)]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(case.variables, file)
+        file.flush()
+        command += ["--extra-vars", f"@{file.name}", f"playbooks/{case.playbook}"]
+        # JSON keeps a message on one line; YAML folds it.
+        told = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+        environment = os.environ | told | {"ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}
+        done = subprocess.run(
+            command, cwd=PROJECT, env=environment, text=True, capture_output=True, check=False, timeout=600
+        )
+    return done.returncode, done.stdout + done.stderr
+
+
+def answers(host: Host) -> bool:
+    """Ask the service over the network for a few tokens."""
+    key = (ephemeral_folder() / "inventory.secrets/proof_key").read_text()
+    answer = requests.post(
+        f"http://{host.address}:8080/llm/generate",
+        json={"prompt": "Hello", "params": {"max_tokens": 5}},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=120,
+    )
+    return answer.status_code == 200 and bool(answer.json()["text"])
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
