@@ -27,7 +27,7 @@ OPTIONS = {
     "direction": {"type": "str", "required": True, "choices": ["fetch", "send"]},
     "controller_path": {"type": "path", "default": ""},
     "host_path": {"type": "path", "required": True},
-    # digest, size, came (bytes that an earlier carrying left) and file (where it is not the folder's blob)
+    # digest, size, came (bytes that an earlier carrying left), damaged, file (where it is not the folder's blob)
     "blobs": {"type": "list", "elements": "dict", "required": True},
     "what": {"type": "str", "required": True},
     # Whose a folder is that the host has not yet.
@@ -65,7 +65,7 @@ class ActionModule(ActionBase):
         with (folder / ".ia0" / "fetch.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for blob in blobs:
-                if not (folder / "blobs" / file_name(blob)).exists():
+                if blob.get("damaged") or not (folder / "blobs" / file_name(blob)).exists():
                     carried += self._fetch_blob(blob, incoming / file_name(blob))
         return carried
 

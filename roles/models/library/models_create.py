@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.models_engine import Engine, EngineError
-from ansible.module_utils.models_folder import blob_file, manifest_file
+from ansible.module_utils.models_folder import blob_file, drop_damaged, manifest_file
 
 OPTIONS = {
     # URL of the engine.
@@ -89,8 +89,7 @@ def _as_list(value: Any) -> list[Any]:
 def make(params: dict[str, Any]) -> None:
     """Bring the blob if it is missing, and make the model."""
     engine = Engine(params["engine_url"])
-    for digest in params["damaged"]:
-        blob_file(params["path"], digest).unlink(missing_ok=True)
+    drop_damaged(params["path"], params["damaged"])
     if not engine.has_blob(params["digest"]):
         if not params["file"]:
             raise EngineError(f"the blob {params['digest']} is not there")

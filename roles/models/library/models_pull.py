@@ -17,7 +17,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.models_engine import Engine, EngineError
 from ansible.module_utils.models_folder import (
-    blob_file,
+    drop_damaged,
     free_bytes,
     make_own_folder,
     read_model,
@@ -97,9 +97,9 @@ class Pull:
         self._checked.add(digest)
         free = free_bytes(self._params["path"])
         if needed > free:
-            raise EngineError(
-                f"no room: {needed} bytes are needed for {digest[:19]}, {free} are free", fatal=True
-            )
+            where = f"no room in models_dir_path={self._params['path']}"
+            text = f"{where}: {needed} bytes are needed, {free} are free; make room, or choose another folder"
+            raise EngineError(text, fatal=True)
 
     def _write(self, status: str, completed: int, total: int) -> None:
         self._said = time.monotonic()
@@ -111,9 +111,7 @@ class Pull:
 
 def bring(params: dict[str, Any]) -> dict[str, Any]:
     """Bring the model; what the module returns."""
-    for digest in params["damaged"]:
-        # A pull takes a blob that is there for whole. Whoever has it open keeps it.
-        blob_file(params["path"], digest).unlink(missing_ok=True)
+    drop_damaged(params["path"], params["damaged"])
     make_own_folder(params["path"])
     start = time.monotonic()
     tries = Pull(params).run()
@@ -133,7 +131,8 @@ def check(params: dict[str, Any], model: dict[str, Any]) -> None:
     if not model["present"]:
         raise EngineError(f"the engine has it, but there is no manifest of it below {params['path']}")
     if params["digest"] and model["digest"] != params["digest"]:
-        raise EngineError(f"the registry's digest is {model['digest']}, wanted is {params['digest']}")
+        came = f"the registry's digest is {model['digest']}, wanted is {params['digest']}"
+        raise EngineError(f"{came}; correct digest in models_wanted of the inventory")
 
 
 def main() -> None:

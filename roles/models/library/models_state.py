@@ -43,7 +43,7 @@ def lacking_of(root: str, blobs: list[dict[str, Any]], audit: str, ledger: Ledge
     wanted = [{"digest": blob["digest"], "size": int(blob["size"])} for blob in blobs]
     damaged = damaged_blobs(root, wanted, audit, ledger)
     lacking = [blob for blob in wanted if blob in damaged or not blob_file(root, blob["digest"]).exists()]
-    return [{**blob, "came": came_bytes(root, blob)} for blob in lacking]
+    return [{**blob, "came": came_bytes(root, blob), "damaged": blob in damaged} for blob in lacking]
 
 
 def came_bytes(root: str, blob: dict[str, Any]) -> int:

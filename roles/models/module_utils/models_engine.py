@@ -29,12 +29,14 @@ _CONNECT_S = 30
 _WAIT_S = 0.2
 # What the engine says in the last line, and what it means; the first that fits.
 FATAL = {
-    "file does not exist": "the registry does not know this model",
-    "no space left on device": "the disk of the models folder is full",
-    "insecure protocol http": "the model's registry speaks http, which Ollama refuses",
-    "invalid model name": "this is no name of a model",
-    "pull access denied": "the registry asks for an account",
+    "file does not exist": "the registry does not know this model; correct models_wanted in the inventory",
+    "no space left on device": "the disk of models_dir_path is full; make room, or choose another folder",
+    "insecure protocol http": "the model's registry speaks http, which Ollama refuses; name one with https",
+    "invalid model name": "this is no name of a model; correct models_wanted in the inventory",
+    "pull access denied": "the registry asks for an account; bring the model from another host (source: host)",
 }
+# The rest is tried again; this is what most of it means.
+PASSING = "the registry cannot be reached, or broke off; see to the host's way out, or say source: host"
 
 
 class EngineError(Exception):
@@ -182,7 +184,7 @@ def explained(text: str) -> EngineError:
     for words, meaning in FATAL.items():
         if words in text:
             return EngineError(f"{meaning} (the engine says: {text})", fatal=True)
-    return EngineError(f"the engine says: {text}")
+    return EngineError(f"{PASSING} (the engine says: {text})")
 
 
 def _text_of(body: str) -> str:

@@ -162,6 +162,14 @@ def _is_damaged(path: Path, blob: Fields, audit: str, ledger: Ledger) -> bool:
     return False
 
 
+def drop_damaged(root: str | Path, digests: list[str]) -> None:
+    """Remove those of these blobs that are still damaged, since the engine takes one that is there for whole."""
+    for path, digest in ((blob_file(root, digest), digest) for digest in digests):
+        # Whoever has it open keeps it.
+        if path.exists() and sha256_of(path) != digest:
+            path.unlink()
+
+
 def _state(path: Path) -> list[int]:
     status = path.stat()
     return [status.st_size, status.st_mtime_ns, status.st_ino]
