@@ -2,11 +2,12 @@
 
 Owns the order in which things start and stop. Never answers a request itself.
 
-    load -> bind -> engine watch -> listeners -> control socket -> wait for a signal -> drain -> stop
+    load -> bind or take over -> engine watch -> listeners -> control socket -> wait for a signal -> end
 """
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import queue
@@ -23,6 +24,7 @@ from prometheus_client import disable_created_metrics
 from ia0_daemon import __version__, logs
 from ia0_daemon.control import CommandError, ControlServer, Handler
 from ia0_daemon.control_file import SocketInUseError
+from ia0_daemon.ending import SPARE_S, Ending
 from ia0_daemon.engine.client import EngineClient
 from ia0_daemon.engine.control import EngineControl
 from ia0_daemon.engine.watch import EngineWatch
@@ -37,9 +39,13 @@ from ia0_daemon.gateway.service import Live, Service
 from ia0_daemon.settings import engine_address, listen_address
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.restart import changed_needing_restart
-from ia0_daemon.supervisor.supervision import Supervision
+from ia0_daemon.supervisor.supervision import LAST_RESTART_S, Supervision
+from ia0_daemon.systemd import sockets
+from ia0_daemon.systemd.notify import Notifier
+from ia0_daemon.systemd.sockets import WrongSockets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
     from ia0_daemon.settings.load import Source
@@ -53,8 +59,6 @@ PROBE_CONNECTIONS = 100
 PROBE_BODY_BYTES = 64 * 1024
 # Connections that wait in the kernel until they are accepted.
 BACKLOG = 1024
-# How often the drain looks whether all answers are out, in seconds.
-DRAIN_LOOK_S = 0.05
 
 
 class CannotListen(Exception):
@@ -64,16 +68,22 @@ class CannotListen(Exception):
 class Daemon:
     """A daemon. `start` returns when it serves, `stop` when the last answer is out."""
 
-    def __init__(self, source: Source, settings: Settings) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: Source,
+        settings: Settings,
+        notifier: Notifier | None = None,
+        handed: Sequence[socket.socket] = (),
+    ) -> None:
+        """`handed`: listening sockets of systemd's, in place of those that would be bound here."""
+        self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
         gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
         self.service = Service(_live(settings), Metrics(), gate)
         self.supervision = Supervision(self.service, source)
         self.service.metrics.watch(self.service)
-        self._api_socket, self._probe_socket = _bind_both(
-            settings.server.listen, settings.server.health_listen
-        )
+        bind = partial(_take_over, handed) if handed else _bind_both
+        self._api_socket, self._probe_socket = bind(settings.server.listen, settings.server.health_listen)
         commands: dict[str, Handler] = {"reload": lambda _: self.reload(), "status": lambda _: self.status()}
         self._control = ControlServer(settings.server.socket_path, commands | self.supervision.commands())
 
@@ -90,6 +100,7 @@ class Daemon:
                 connections=server.max_connections,
                 body_bytes=server.max_body_bytes,
                 refused=partial(record_refusal, metrics=metrics),
+                inherited=self._inherited,
             )
         ]
         if self._probe_socket is not None:
@@ -101,21 +112,29 @@ class Daemon:
                     connections=PROBE_CONNECTIONS,
                     body_bytes=PROBE_BODY_BYTES,
                     refused=partial(record_refusal, metrics=metrics),
+                    inherited=self._inherited,
                 )
             )
         for listener in self._listeners:
             listener.start()
-        self.supervision.start(self._live_url())
+        self.supervision.start(self._live_url(), self._beat, self._notifier.alive_interval_s)
+        self._notifier.ready(self._sentence())
         log.info("serving", extra={"event": "started", "version": __version__, "listen": server.listen})
 
     def stop(self) -> None:
         """Take nothing new, let what is under way finish within `server.shutdown_grace_s`, end."""
         self.service.stopping = True
-        self._listeners[0].stop_accepting()
-        lost = self._drain()
+        self._notifier.stopping("ending: answers under way may finish")
+        self.supervision.stop_heartbeat()
+        ending = Ending(self.service, self.supervision, self._notifier)
+        lost = ending.drain(self._listeners[0])
         self._control.stop()
+        if self.supervision.is_restarting:
+            self._notifier.more_time(LAST_RESTART_S + SPARE_S)
         self.supervision.stop()
         self.service.live.watch.stop()
+        for listener in self._listeners[1:]:
+            ending.drain(listener)  # readiness says no until here
         for listener in self._listeners:
             listener.stop()
         log.info("stopped", extra={"event": "stopped", "cut": lost})
@@ -123,10 +142,13 @@ class Daemon:
     def reload(self) -> dict[str, Any]:
         """Load the configuration again and go on with it, or refuse it whole and keep the old one."""
         with self._reloading:
+            self._notifier.reloading()
             try:
                 self._apply(self._source.load())
             except ConfigError as error:
                 self._refuse("the configuration is wrong; the old one stays", error.lines())
+            finally:
+                self._notifier.ready(self._sentence())
         self.service.metrics.reloads.labels("applied").inc()
         self.supervision.reloaded()
         log.info("configuration reloaded", extra={"event": "reloaded"})
@@ -145,9 +167,24 @@ class Daemon:
             "reasons": not_ready_because(self.service),
             "in_flight": self.service.admission.in_flight,
             "supervisor": self.supervision.status(),
+            **self.supervision.facts(),
             "engine": {"host": live.settings.engine.host, "version": state.version, "error": state.error},
             "models": {model.name: model_state(live, model.tag) for model in live.catalog.models},
         }
+
+    def _beat(self) -> None:
+        self._notifier.alive()
+        self._notifier.status(self._sentence())
+
+    def _sentence(self) -> str:
+        """Tell `systemctl status` in a line how the daemon is."""
+        reasons = not_ready_because(self.service)
+        listen = self.service.live.settings.server.listen
+        drained = self.supervision.supervisor.drained
+        words = [f"serving {listen}", *reasons]
+        if drained is not None and not reasons:
+            words.append(drained.sentence())
+        return "; ".join(words)
 
     def _live_url(self) -> str:
         """Give `/health/live` on the listener that callers use; everywhere means loopback too."""
@@ -180,15 +217,12 @@ class Daemon:
         self.supervision.refused(message, details)
         raise CommandError(message, details)
 
-    def _drain(self) -> int:
-        until = time.monotonic() + self.service.live.settings.server.shutdown_grace_s
-        while self.service.admission.in_flight and time.monotonic() < until:
-            time.sleep(DRAIN_LOOK_S)
-        return self.service.admission.in_flight
-
 
 def run(source: Source) -> int:
     """Run a daemon until SIGTERM or SIGINT; SIGHUP reloads. Gives the process' exit code."""
+    # A daemon that hangs is killed by systemd's watchdog with SIGABRT: then say where each thread was.
+    faulthandler.enable(file=2)
+    notifier = Notifier.from_environment(os.environ)
     try:
         settings = source.load()
     except ConfigError as error:
@@ -199,9 +233,10 @@ def run(source: Source) -> int:
     # Else every counter has a second series with its birthday, which nobody asks for.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own lack
     try:
-        daemon = Daemon(source, settings)
+        daemon = Daemon(source, settings, notifier, sockets.take(os.environ))
         daemon.start()
-    except (CannotListen, SocketInUseError, OSError) as error:
+    except (CannotListen, WrongSockets, SocketInUseError, OSError) as error:
+        notifier.status(f"not started: {error}")
         sys.stderr.write(f"{error}\n")
         return 1
     while told.get() == signal.SIGHUP:
@@ -235,6 +270,15 @@ def _live(settings: Settings) -> Live:
     watch = EngineWatch(control, settings.engine.poll_interval_s)
     wire = Wire(address, settings.engine.connect_timeout_s)
     return Live.of(settings, EngineClient(wire, watch, settings.engine), watch)
+
+
+def _take_over(
+    handed: Sequence[socket.socket], listen: str, health_listen: str
+) -> tuple[socket.socket, socket.socket | None]:
+    """Use what systemd hands over, each at the address of its setting."""
+    wanted = {"server.listen": listen, "server.health_listen": health_listen}
+    found = sockets.matched(handed, {key: text for key, text in wanted.items() if text})
+    return found["server.listen"], found.get("server.health_listen")
 
 
 def _bind_both(listen: str, health_listen: str) -> tuple[socket.socket, socket.socket | None]:

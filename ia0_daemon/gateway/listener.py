@@ -6,7 +6,9 @@ lines, oversized headers and bodies. Never routes.
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
@@ -18,7 +20,6 @@ from ia0_daemon.errors import InternalError, InvalidRequest, PayloadTooLarge, Se
 from ia0_daemon.gateway.respond import encode
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from flask import Flask
@@ -39,7 +40,9 @@ class Listener:
         connections: int,
         body_bytes: int,
         refused: Callable[[ServiceError], None],
+        inherited: bool = False,
     ) -> None:
+        """`inherited`: somebody else holds the socket, too, and will serve it when this process is gone."""
         server: Any = create_server(
             app,
             sockets=[sock],
@@ -64,6 +67,7 @@ class Listener:
         server.refused = refused
         server.ending = False
         self._server = server
+        self._inherited = inherited
         self._thread = threading.Thread(target=self._server.run, name=f"{app.name}-listener", daemon=True)
 
     @property
@@ -76,9 +80,30 @@ class Listener:
         self._thread.start()
 
     def stop_accepting(self) -> None:
-        """Refuse new connections; those that are open end with the answer that is under way."""
+        """Take no new connections; those that are open end with the answer that is under way.
+
+        Those that come now are refused, or wait for the next process where the socket is inherited.
+        """
         self._server.ending = True
-        self._in_loop(self._close_door)
+        self._in_loop(self._let_go if self._inherited else self._close_door)
+
+    def is_busy(self, quiet_s: float) -> bool:
+        """Whether a request is being read, answered or written, or a connection was used just now."""
+        since = time.time() - quiet_s  # waitress' clock
+        return any(_is_used(each) or each.last_activity > since for each in self._channels())
+
+    def close_idle(self) -> bool:
+        """Close the connections on which nothing has come; true when none is left."""
+        done = threading.Event()
+
+        def close() -> None:
+            for channel in self._channels():
+                if not _is_used(channel) and not _has_bytes(channel.socket):
+                    channel.handle_close()
+            done.set()
+
+        self._in_loop(close)
+        return done.wait(STOP_S) and not self._channels()
 
     def stop(self) -> None:
         """End the worker threads and close all sockets. Call it when nothing is under way any more."""
@@ -94,9 +119,28 @@ class Listener:
             self._server.handle_accept()
         wasyncore.dispatcher.close(self._server)
 
+    def _let_go(self) -> None:
+        """Forget the socket: closing it here takes nothing from those who hold it, too."""
+        wasyncore.dispatcher.close(self._server)
+
+    def _channels(self) -> list[Any]:
+        return list(self._server.active_channels.values())
+
     def _in_loop(self, action: Callable[[], None]) -> None:
         """Have the loop do it: closing a descriptor that another thread polls ends in a traceback."""
         self._server.trigger.pull_trigger(action)
+
+
+def _is_used(channel: Any) -> bool:
+    return bool(channel.requests or channel.request is not None or channel.total_outbufs_len)
+
+
+def _has_bytes(sock: socket.socket) -> bool:
+    """Whether a request has begun to arrive that nobody has read yet."""
+    try:
+        return bool(sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
 
 
 class _JsonErrorTask(ErrorTask):

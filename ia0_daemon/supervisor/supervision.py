@@ -108,13 +108,20 @@ class Supervision:
         )
         self.schedule = Schedule(lambda job: self._jobs_failed.labels(job).inc())
         self._heartbeat: Heartbeat | None = None
+        self._beat_within_s = float("inf")
         registry.register(Gauges(self.supervisor, service.gate, lambda: self._backups.families()))
         service.is_hopeful = self.supervisor.is_hopeful
         service.supervisor_status = self.status
         service.nudge = lambda: self.schedule.soon(TICK)
 
-    def start(self, live_url: str) -> None:
-        """Begin to watch; `live_url` is `/health/live` on the real listener."""
+    def start(
+        self, live_url: str, beat: Callable[[], object] = bool, beat_within_s: float = float("inf")
+    ) -> None:
+        """Begin to watch; `live_url` is `/health/live` on the real listener.
+
+        `beat` is called while tick and listener live, at least every `beat_within_s`.
+        """
+        self._beat_within_s = beat_within_s
         settings = self._settings()
         self.events.start()
         self._alerts.start()
@@ -122,9 +129,12 @@ class Supervision:
         self._plan(settings)
         self.schedule.start()
         self.schedule.soon(TICK)
-        self._heartbeat = Heartbeat(
-            live_url, lambda: self.supervisor.ticked_at, self._beats.set_to_current_time, *_pace(settings)
-        )
+
+        def alive() -> None:
+            self._beats.set_to_current_time()
+            beat()
+
+        self._heartbeat = Heartbeat(live_url, lambda: self.supervisor.ticked_at, alive, *self._pace(settings))
         self._heartbeat.start()
         self.record(event_kinds.Kind.DAEMON_STARTED, "The daemon serves.", {"pid": os.getpid()})
 
@@ -141,8 +151,18 @@ class Supervision:
         self._alerts.apply(settings)
         self._plan(settings)
         if self._heartbeat is not None:
-            self._heartbeat.pace(*_pace(settings))
+            self._heartbeat.pace(*self._pace(settings))
         self.record(event_kinds.Kind.CONFIG_RELOADED, "The configuration was loaded again.", {})
+
+    def stop_heartbeat(self) -> None:
+        """Ask the listener no more: it is about to take no connections."""
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+
+    @property
+    def is_restarting(self) -> bool:
+        """Whether a restart of the engine is under way."""
+        return self.supervisor.remedy is not None and self.supervisor.remedy.is_running
 
     def stop(self) -> None:
         """End; the engine goes on."""
@@ -187,7 +207,7 @@ class Supervision:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Tell what `ia0 status` adds to `status`: the last restart, the newest backup, the engine's memory."""
+        """Tell what `ia0 status` says beside `status`: last restart, newest backup, the engine's memory."""
         view, archives = self.sense.view, self._backups.folder.archives("backup")
         engine = view.sample.engine if view else None
         newest = archives[0] if archives else None
@@ -229,6 +249,10 @@ class Supervision:
         if self.supervisor.failed:
             return "failed"
         return "watching" if self._controller.can_restart else "observing"
+
+    def _pace(self, settings: Settings) -> tuple[float, float]:
+        interval_s = settings.memory.sample_interval_s
+        return min(interval_s, self._beat_within_s), LATE_TICKS * interval_s
 
     def _settings(self) -> Settings:
         return self._service.live.settings
@@ -289,11 +313,6 @@ class Supervision:
 
 def _keep(settings: Settings) -> Keep:
     return Keep(settings.events.keep, settings.events.keep_age_s)
-
-
-def _pace(settings: Settings) -> tuple[float, float]:
-    interval_s = settings.memory.sample_interval_s
-    return interval_s, LATE_TICKS * interval_s
 
 
 def _controller(settings: Settings) -> Controller:
