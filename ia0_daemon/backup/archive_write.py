@@ -19,7 +19,7 @@ from typing import IO
 
 from ia0_daemon.backup import manifest as manifests
 from ia0_daemon.backup.manifest import Entry, Manifest
-from ia0_daemon.backup.plain_file import creating
+from ia0_daemon.backup.plain_file import creating, give_to_folders_owner
 
 # Name parts of what is not finished; `folder.py` sweeps them up after a crash.
 UNFINISHED_PREFIX = ".ia0-unfinished-"
@@ -45,6 +45,7 @@ def write(target: Path, manifest: Manifest, staged: Sequence[Staged], verify: Ca
             file.flush()
             os.fsync(file.fileno())
         verify(temporary)
+        give_to_folders_owner(temporary)
         temporary.rename(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
