@@ -1,4 +1,4 @@
-"""Runs the cases of bad input against the scenario's host; a line for each, 1 where one was not met as it should.
+"""Runs the cases of bad input against the scenario's host; a line each, 1 where one was not met as it should.
 
     for each case:  look -> damage -> ansible-playbook -> repair -> look -> judge;  at the end a real answer
 
