@@ -65,6 +65,11 @@ def ollama_checksum_in(name: str, text: str) -> str:
     return found[1].lower() if found else ""
 
 
+def ollama_pairs(settings: Mapping[str, Any]) -> list[str]:
+    """Write settings as ``NAME=value``, sorted."""
+    return sorted(f"{name}={value}" for name, value in settings.items())
+
+
 def _takes_back(line: str, wanted: Mapping[str, str]) -> bool:
     key, _, value = line.partition("=")
     if key.strip() in _DECIDING:
@@ -97,6 +102,7 @@ class FilterModule:
             "ollama_checksum_in": ollama_checksum_in,
             "ollama_listeners": ollama_listeners,
             "ollama_overrides": ollama_overrides,
+            "ollama_pairs": ollama_pairs,
             "ollama_tags": ollama_tags,
             "ollama_unit_environment": ollama_unit_environment,
             "ollama_url": ollama_url,
