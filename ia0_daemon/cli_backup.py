@@ -15,6 +15,12 @@ from ia0_daemon.backup.compare import Difference, State
 from ia0_daemon.backup.plan import Wishes
 from ia0_daemon.backup.restore import Restored
 from ia0_daemon.backup.shelf import LATEST, Listed
+from ia0_daemon.cli_backup_root import (
+    become_owner,
+    request_command,
+    restore_requested,
+    root_part_command,
+)
 from ia0_daemon.cli_backup_session import Session, told_failures
 from ia0_daemon.cli_failure import Failure, config_option
 
@@ -46,8 +52,10 @@ def backup_group() -> None:
 @folder_option
 def create(config: str, folder: str | None) -> None:
     """Make an archive, read it back, and tell what could not be saved."""
+    session = _session(config, folder)
+    become_owner(session.settings)
     with told_failures("create"):
-        made = _session(config, folder).service.create()
+        made = session.service.create()
     click.echo(f"{made.path}: {len(made.manifest.files)} files, {made.size} bytes")
     for note in made.manifest.notes:
         click.echo(f"  {note}")
@@ -95,6 +103,7 @@ def diff(archive: str, only: tuple[str, ...], config: str, folder: str | None) -
 
 @backup_group.command("restore")
 @archive_argument
+@click.option("--from-request", is_flag=True, help="What the daemon's user asked for; ia0-restore.service.")
 @only_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--force-host", is_flag=True, help="Take the archive of another host.")
@@ -104,6 +113,7 @@ def diff(archive: str, only: tuple[str, ...], config: str, folder: str | None) -
 @folder_option
 def restore(
     archive: str,
+    from_request: bool,
     only: tuple[str, ...],
     yes: bool,
     force_host: bool,
@@ -113,6 +123,9 @@ def restore(
     folder: str | None,
 ) -> None:
     """Put the files of ARCHIVE in place, after showing what changes. `ia0 backup undo` takes it back."""
+    if from_request:
+        _restore_requested(config)
+        return
     session = _session(config, folder)
     with told_failures("restore"):
         _show(session.service.diff(archive, only))
@@ -158,6 +171,13 @@ def test(config: str, folder: str | None) -> None:
     if problems:
         raise Failure(["the newest archive would not restore:", *(f"  {each}" for each in problems)])
     click.echo("the newest archive is whole; its configuration and its history pass their checks")
+
+
+def _restore_requested(config: str) -> None:
+    session, done, left = restore_requested(config)
+    for path in left:
+        click.echo(f"left: {path}: root has not seen this content here; an operator restores it as root")
+    _tell_and_reload(session, done)
 
 
 def _session(config: str, folder: str | None) -> Session:
@@ -219,3 +239,7 @@ def _as_json(found: Listed) -> dict[str, object]:
         "files": len(found.manifest.files) if found.manifest else None,
         "problem": found.problem,
     }
+
+
+backup_group.add_command(root_part_command)
+backup_group.add_command(request_command)

@@ -49,6 +49,7 @@ class Session:
         if folder:
             backup = msgspec.structs.replace(settings.backup, path=str(Path(folder).absolute()))
             settings = msgspec.structs.replace(settings, backup=backup)
+        self.settings = settings
         self._source, self._sockets = origin, [settings.server.socket_path]
         self.service = BackupService(origin, settings, recorder=HistoryRecorder(Path(settings.events.path)))
 

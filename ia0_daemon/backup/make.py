@@ -24,6 +24,7 @@ from ia0_daemon.backup.folder import Folder
 from ia0_daemon.backup.manifest import VERSION, Kind, Manifest, Model
 from ia0_daemon.backup.places import Place, Places
 from ia0_daemon.backup.plan import Plan
+from ia0_daemon.backup.root_part import RootPart
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,16 @@ class Maker:
     host: str
     max_bytes: int
     configuration_ok: bool
+    root_part: RootPart | None = None
+    """What root has just collected for this archive."""
 
     def backup(self, found: Places, engine: AsksEngine, now: datetime) -> Made:
         """Save all places and what the engine says of its models."""
         with self._collection() as collection:
+            by_root = self.root_part.take(collection) if self.root_part is not None else frozenset[str]()
             for place in found.saved:
-                collection.add_place(place)
+                if not any(Path(path).is_relative_to(place.path) for path in by_root):
+                    collection.add_place(place)
             tags = add_modelfiles(collection, engine)
             if not self.configuration_ok:
                 collection.notes.append("the configuration does not pass the daemon's check")

@@ -9,6 +9,8 @@ archive's bytes itself.
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -30,11 +32,13 @@ from ia0_daemon.backup.outcome import Teller
 from ia0_daemon.backup.places import Machine, Places, places
 from ia0_daemon.backup.plan import Wishes, choose, plan
 from ia0_daemon.backup.restore import Restored, restore
+from ia0_daemon.backup.root_part import Index, RootPart
 from ia0_daemon.backup.shelf import Listed
 from ia0_daemon.settings import engine_address
 from ia0_daemon.settings.load import Source
 from ia0_daemon.settings.schema import Settings
 from ia0_daemon.supervisor.events import Recorder
+from ia0_daemon.systemd.unit import Unit, UnitError
 
 # How long one waits for another backup; most take a second or two.
 LOCK_WAIT_S = 30.0
@@ -58,11 +62,15 @@ class BackupService:
         engine: AsksEngine | None = None,
         clock: Callable[[], datetime] = now_utc,
         lock_wait_s: float = LOCK_WAIT_S,
+        root_part: RootPart = RootPart(),  # noqa: B008  # immutable
+        start_unit: Callable[[str], None] = lambda name: Unit(name).start(),
     ) -> None:
+        self.settings = settings
         self._source, self._settings, self._clock = source, settings, clock
         self._machine = machine or Machine(socket.gethostname())
         self._engine = engine or _engine(settings)
         self._lock_wait_s = lock_wait_s
+        self._root_part, self._start_unit = root_part, start_unit
         self.folder = Folder(Path(settings.backup.path))
         self._teller = Teller(self.folder.path, recorder)
 
@@ -92,12 +100,28 @@ class BackupService:
         """Make an archive, written as a whole and read back."""
         try:
             with self._alone():
-                made = self._maker().backup(self.places, self._engine, self._clock())
+                maker = dataclasses.replace(self._maker(), root_part=self._asked_root())
+                made = maker.backup(self.places, self._engine, self._clock())
         except BackupError as error:
             self._teller.not_made(error)
             raise
         self._teller.made(made)
         return made
+
+    def _asked_root(self) -> RootPart | None:
+        """Have root collect what this user may not read; None where no unit does."""
+        unit = self._settings.backup.root_unit
+        if not unit or os.geteuid() == 0:  # root itself reads everything
+            return None
+        try:
+            self._start_unit(unit)
+        except UnitError as error:
+            raise BackupError(f"backup.root_unit: {error}; no archive was written") from error
+        return self._root_part
+
+    def root_collects(self, state: Path) -> Index:
+        """As root: fill the part that the daemon's next archive takes."""
+        return self._root_part.fill(self.places.saved, self._max_bytes, state)
 
     def archives(self) -> list[Listed]:
         """Every archive of the folder, read and checked, the newest first; undo archives too."""
