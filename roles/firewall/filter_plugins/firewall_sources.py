@@ -27,7 +27,7 @@ def faults(sources: Sequence[object]) -> list[str]:
 
 
 def elements(sources: Sequence[object], version: int) -> list[str]:
-    """The sources of one IP version as nftables takes them into a set: sorted, none twice, none within another."""
+    """The sources of one IP version as nftables takes them: sorted, none twice, none within another."""
     chosen = [network for network in map(_network, sources) if network.version == version]
     return [str(network) for network in collapse_addresses(chosen)]  # type: ignore[type-var]  # all of one version
 

@@ -2,7 +2,7 @@
 
     certificate, key -> faults; certificate -> the leaf that callers are shown, the days that it has left
 
-Owns the rules of what may be served. Never shows a key: a fault names what is wrong with it and no byte of it.
+Owns the rules of what may be served. Never shows a key: a fault names what is wrong with it, no byte of it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _private_key(text: str) -> PrivateKeyTypes:
     try:
         return load_pem_private_key(text.encode(), password=None)
     except TypeError:
-        raise _FaultError("the key is encrypted; give it without a passphrase, inside Ansible's vault") from None
+        raise _FaultError("the key has a passphrase; give it without one, inside Ansible's vault") from None
     except ValueError:
         raise _FaultError("the key is no PEM text of a private key (-----BEGIN PRIVATE KEY-----)") from None
 
@@ -81,8 +81,8 @@ def _time_faults(certificate: x509.Certificate, now: datetime) -> list[str]:
 
 def _chain_faults(chain: list[x509.Certificate]) -> list[str]:
     return [
-        f"{issuer.subject.rfc4514_string()} did not issue the certificate before it, {each.subject.rfc4514_string()}; "
-        "order: the host's own, then whoever issued it, and so on"
+        f"{issuer.subject.rfc4514_string()} did not issue the certificate before it, "
+        f"{each.subject.rfc4514_string()}; order: the host's own, then whoever issued it, and so on"
         for each, issuer in itertools.pairwise(chain)
         if not _issued(each, issuer)
     ]
