@@ -11,6 +11,7 @@ the list before and the seconds of each as they end; ends with 1 where one faile
 from __future__ import annotations
 
 import argparse
+import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from tests.hosts import needs, report
 from tests.hosts.models import make_models
-from tests.hosts.places import REPORT, SHARED
+from tests.hosts.places import CACHE, REPORT, SHARED
 from tests.hosts.releases import make_releases
 from tests.hosts.run import Ran, run_scenario, scenarios
 
@@ -55,11 +56,14 @@ def _options() -> argparse.Namespace:
 
 
 def _prepare() -> None:
-    """Make what is made once."""
-    for suite in IMAGES:
-        subprocess.run([SHARED / "image/make_image.sh", suite], check=True)
-    make_models()
-    make_releases()
+    """Make what is made once; whoever else runs scenarios of this clone waits meanwhile."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for suite in IMAGES:
+            subprocess.run([SHARED / "image/make_image.sh", suite], check=True)
+        make_models()
+        make_releases()
 
 
 def _run(names: Sequence[str], step: str, jobs: int) -> Iterator[Ran]:

@@ -29,6 +29,7 @@ from tests.hosts.places import PROJECT, RELEASES, SHARED
 
 ARCHIVE = "ollama-linux-amd64.tar.zst"
 CHECKSUMS = "sha256sum.txt"
+STAMP = "made-of"
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
 # Debian 12's and Debian 13's.
 PYTHONS = ("3.11", "3.13")
@@ -58,18 +59,21 @@ MADE = (
 
 def make_releases(folder: Path = RELEASES) -> None:
     """Make them all, unless they are there and made of what there is now."""
-    stamp = folder / "made-of"
     made_of = _fingerprint()
-    if stamp.is_file() and stamp.read_text() == made_of:
+    if (folder / STAMP).is_file() and (folder / STAMP).read_text() == made_of:
         return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with tempfile.TemporaryDirectory(prefix="release-", dir=folder) as scratch:
+    unfinished = folder.with_name("releases.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         tree = Path(scratch)
         _fill(tree)
         for release in MADE:
-            _pack(tree, release, folder / f"v{release.version}")
-    stamp.write_text(made_of)
+            _pack(tree, release, unfinished / f"v{release.version}")
+    (unfinished / STAMP).write_text(made_of)
+    # A mirror that runs goes on: it looks for the file at each request.
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
 
 
 def _fingerprint() -> str:
