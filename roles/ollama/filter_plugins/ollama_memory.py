@@ -40,7 +40,7 @@ class Model:
 
 
 def ollama_memory(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give ``host_bytes``, ``gpu_bytes``, ``text`` and ``unknown`` (tags whose size nobody told)."""
+    """Give ``on_host_bytes``, ``on_gpu_bytes``, ``text`` and ``unknown`` (tags whose size nobody told)."""
     at_once = int(settings["max_loaded_models"]) or AUTOMATIC_MODELS
     tags = list(settings["tags"])
     known = [_model(tag, settings) for tag in tags if tag in settings["sizes"]]
@@ -48,10 +48,10 @@ def ollama_memory(settings: Mapping[str, Any]) -> dict[str, Any]:
     cache = int(settings["cache_ram_mib"]) * MIB
     beside = at_once * (cache + PROCESS_BYTES)
     models = sum(model.total for model in loaded)
-    on_gpu = settings["gpu_vendor"] != "none"
+    on_gpu = settings["vendor"] != "none"
     return {
-        "host_bytes": beside + (0 if on_gpu else models),
-        "gpu_bytes": models if on_gpu else 0,
+        "on_host_bytes": beside + (0 if on_gpu else models),
+        "on_gpu_bytes": models if on_gpu else 0,
         "text": _text(at_once, cache, loaded, on_gpu=on_gpu),
         "unknown": [tag for tag in tags if tag not in settings["sizes"]],
     }
