@@ -143,7 +143,7 @@ def _pack(tree: Path, release: Release, folder: Path) -> None:
     folder.mkdir()
     note = {"version": release.version, "broken": release.broken}
     (tree / "lib/ollama/release.json").write_text(json.dumps(note))
-    options = ["--owner=0", "--group=0", "--numeric-owner", "--mode=u+rwX,go=rX", "--sort=name"]
+    options = ["--owner=0", "--group=0", "--numeric-owner", "--mode=u+rwX,go=rX", "--sort=name", "--mtime=@0"]
     subprocess.run(
         [
             "tar",
