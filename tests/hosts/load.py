@@ -88,6 +88,8 @@ def summary(sent: int, outcomes: list[Outcome], long: Long | None) -> dict[str, 
         "lost": count["lost"] + (long is not None and long.told["result"] == "lost"),
         "refused": sum("Connection refused" in outcome.trouble for outcome in troubles),
         "reset": sum(_was_reset(outcome) for outcome in troubles),
+        # Lost without a word: the answer ended as if it were whole.
+        "silent": sum(not outcome.code and not outcome.trouble for outcome in troubles),
         "seams": bad_seams(outcomes),
         "codes": dict(Counter(outcome.code for outcome in troubles if outcome.code)),
         "troubles": [
