@@ -33,5 +33,11 @@ def test_a_playbook_parses(playbook: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.name)
+def test_a_playbook_has_its_place_in_the_page_of_operations(playbook: Path) -> None:
+    page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"`playbooks/{playbook.name}`" in page
+
+
 def test_there_are_playbooks() -> None:
     assert {path.name for path in PLAYBOOKS} >= {"local.yml", "local-down.yml", "site.yml"}

@@ -7,22 +7,46 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.contract.roles import REPOSITORY, ROLES, defaults, options
 
 each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 
+EXAMPLE = REPOSITORY / "inventory/example/group_vars/gpu_hosts/main.yml"
+
 # What Ansible's type names are in Python; "raw" may be anything.
 TYPES = {"str": str, "int": int, "bool": bool, "dict": dict, "list": list}
+
+
+CONDITIONS = {"when", "that", "until", "changed_when", "failed_when"}
+JINJA = re.compile(r"\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}")
 
 
 def variables(text: str, role: str) -> set[str]:
     return set(re.findall(rf"(?<![A-Za-z0-9_])_*{role}_[a-z0-9_]+", text))
 
 
-def files(role: Path) -> str:
-    kept = [path for path in role.rglob("*") if path.suffix in {".yml", ".j2"} and path.parent.name != "meta"]
-    return "\n".join(path.read_text(encoding="utf-8") for path in kept)
+def expressions(role: Path) -> str:
+    """What Ansible evaluates: a variable's name in a message is advice, and a key of TOML is no variable."""
+    found: list[str] = []
+    for path in role.rglob("*"):
+        if path.suffix == ".j2":
+            found += JINJA.findall(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".yml" and path.parent.name != "meta":
+            found += evaluated(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return "\n".join(found)
+
+
+def evaluated(node: object, key: str = "") -> list[str]:
+    """The Jinja of one YAML document: conditions as a whole, else what stands between braces."""
+    if isinstance(node, dict):
+        return [text for name, child in node.items() for text in evaluated(child, str(name))]
+    if isinstance(node, list):
+        return [text for child in node for text in evaluated(child, key)]
+    if not isinstance(node, str):
+        return []
+    return [node] if key in CONDITIONS else JINJA.findall(node)
 
 
 @each_role
@@ -82,8 +106,8 @@ def test_every_variable_carries_the_roles_name(role: Path) -> None:
 @each_role
 def test_a_role_reads_no_other_roles_variables(role: Path) -> None:
     others = [other.name for other in ROLES if other != role]
-    text = files(role)
-    assert {name for other in others for name in variables(text, other)} - {"ia0_daemon_"} == set()
+    text = expressions(role)
+    assert {name for other in others for name in variables(text, other)} == set()
 
 
 @each_role
@@ -101,9 +125,45 @@ def test_no_roles_name_begins_anothers() -> None:
     assert [pair for pair in permutations(names, 2) if pair[1].startswith(f"{pair[0]}_")] == []
 
 
-def test_the_inventory_sets_only_variables_that_there_are() -> None:
-    known = {name for role in ROLES for name in options(role)}
-    set_here = set(
-        re.findall(r"^([a-z0-9_]+):", (REPOSITORY / "inventory/local/group_vars/all.yml").read_text(), re.M)
+def told_in(path: Path, comment: str = "") -> set[str]:
+    """The names that a file of variables sets."""
+    return set(re.findall(rf"^{comment}([a-z0-9_]+):", path.read_text(encoding="utf-8"), re.M))
+
+
+def known() -> set[str]:
+    return {name for role in ROLES for name in options(role)}
+
+
+def test_the_inventory_of_this_machine_sets_only_variables_that_there_are() -> None:
+    set_here = told_in(REPOSITORY / "inventory/local/group_vars/all.yml")
+    assert {name for name in set_here if not name.startswith("local_")} - known() == set()
+
+
+def test_the_example_of_a_fleet_sets_only_variables_that_there_are() -> None:
+    """Also those that are commented out, for the reader to take."""
+    told = told_in(EXAMPLE, "(?:# )?")
+    assert {name for name in told if not name.startswith(("fleet_", "vault_"))} - known() == set()
+    assert {name for name in told if name.startswith("fleet_")} - fleet_variables() == set()
+
+
+def test_what_is_commented_out_in_the_example_can_be_taken() -> None:
+    lines = re.sub(r"^# (?=[a-z0-9_]+:)", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.M)
+    assert isinstance(yaml.safe_load(lines), dict)
+
+
+def test_what_is_handed_on_is_a_variable_of_a_role() -> None:
+    told = told_in(REPOSITORY / "playbooks/vars/handed_on.yml")
+    assert {name for name in told if not name.startswith("__")} - known() == set()
+
+
+def test_every_variable_of_the_playbooks_is_in_the_page_of_operations() -> None:
+    page = (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8")
+    assert {name for name in fleet_variables() if name not in page} == set()
+
+
+def fleet_variables() -> set[str]:
+    """What the playbooks themselves may be told."""
+    tasks = yaml.safe_load(
+        (REPOSITORY / "playbooks/tasks/check_fleet_values.yml").read_text(encoding="utf-8")
     )
-    assert {name for name in set_here if not name.startswith("local_")} - known == set()
+    return set(tasks[0]["vars"]["__fleet_known"])
