@@ -27,7 +27,7 @@ OPTIONS = {
     "direction": {"type": "str", "required": True, "choices": ["fetch", "send"]},
     "controller_path": {"type": "path", "default": ""},
     "host_path": {"type": "path", "required": True},
-    # digest, size, came (bytes that an earlier carrying left), damaged, file (where it is not the folder's blob)
+    # digest, size, came (bytes that an earlier carrying left), damaged, file (where it is no blob)
     "blobs": {"type": "list", "elements": "dict", "required": True},
     "what": {"type": "str", "required": True},
     # Whose a folder is that the host has not yet.

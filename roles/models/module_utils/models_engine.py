@@ -33,7 +33,7 @@ FATAL = {
     "no space left on device": "the disk of models_dir_path is full; make room, or choose another folder",
     "insecure protocol http": "the model's registry speaks http, which Ollama refuses; name one with https",
     "invalid model name": "this is no name of a model; correct models_wanted in the inventory",
-    "pull access denied": "the registry asks for an account; bring the model from another host (source: host)",
+    "pull access denied": "the registry asks for an account; bring the model otherwise (source: host)",
 }
 # The rest is tried again; this is what most of it means.
 PASSING = "the registry cannot be reached, or broke off; see to the host's way out, or say source: host"

@@ -163,7 +163,7 @@ def _is_damaged(path: Path, blob: Fields, audit: str, ledger: Ledger) -> bool:
 
 
 def drop_damaged(root: str | Path, digests: list[str]) -> None:
-    """Remove those of these blobs that are still damaged, since the engine takes one that is there for whole."""
+    """Remove those of these blobs that are still damaged: the engine takes what is there for whole."""
     for path, digest in ((blob_file(root, digest), digest) for digest in digests):
         # Whoever has it open keeps it.
         if path.exists() and sha256_of(path) != digest:
