@@ -142,3 +142,45 @@ def test_the_last_answer_on_a_kept_connection_says_so(listener: Listener) -> Non
         listener.stop_accepting()
         sock.sendall(GET)
         assert answer(sock)[0].headers["Connection"] == "close"
+
+
+def test_an_inherited_socket_is_let_go_and_what_knocks_waits_for_the_next(service: Service) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        first, second = (
+            Listener(
+                api(service),
+                held.dup(),
+                threads=2,
+                connections=20,
+                body_bytes=1024,
+                refused=partial(record_refusal, metrics=service.metrics),
+                inherited=True,
+            )
+            for _ in range(2)
+        )
+        first.start()
+        assert say(first, GET)[0].status == 200
+        first.stop_accepting()
+        with connect(first) as sock:
+            sock.sendall(GET)
+            while first.is_busy(0.1):
+                threading.Event().wait(0.01)
+            assert first.close_idle()
+            first.stop()
+            second.start()
+            assert answer(sock)[0].status == 200
+        second.stop()
+
+
+def test_a_request_that_has_begun_to_arrive_keeps_its_connection(listener: Listener) -> None:
+    with connect(listener) as idle, connect(listener) as begun:
+        for sock in (idle, begun):
+            sock.sendall(GET)
+            assert answer(sock)[0].status == 200
+        begun.sendall(GET[:20])
+        while not listener.is_busy(0):
+            threading.Event().wait(0.01)
+        assert not listener.close_idle()
+        assert idle.recv(1) == b""
+        begun.sendall(GET[20:])
+        assert answer(begun)[0].status == 200

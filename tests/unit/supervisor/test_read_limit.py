@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ia0_daemon.supervisor.read_host import read_host
-from ia0_daemon.supervisor.read_limit import Limit, read_limit
+from ia0_daemon.supervisor.read_limit import Limit, lower, read_limit
 from tests.unit.supervisor.memory_builders import GIB, MIB, FakeProc
 
 # As /proc/self/mountinfo has them: a systemd host, a hybrid one, a container with a namespace of its own.
@@ -132,3 +132,39 @@ def test_the_lower_of_host_and_limit_is_what_there_is(proc: FakeProc, cgroup: Pa
     proc.memory(total=24 * GIB, available=2 * GIB)
     assert read_host(proc.path, 7).headroom_bytes == 2 * GIB
     assert read_host(proc.path, None).capacity_bytes == 24 * GIB
+
+
+def test_where_the_kernel_stalls_before_it_kills_that_is_the_limit(proc: FakeProc, cgroup: Path) -> None:
+    mount(proc, cgroup, V2, "0::/system.slice/ollama.service\n")
+    unit = cgroup / "system.slice/ollama.service"
+    v2(unit, 16 * GIB, 4 * GIB)
+    (unit / "memory.high").write_text(f"{14 * GIB}\n")
+    assert read_limit(proc.path, "7") == Limit(14 * GIB, 4 * GIB, str(unit / "memory.high"), 10 * GIB)
+
+
+def test_no_stalling_point_is_no_limit(proc: FakeProc, cgroup: Path) -> None:
+    mount(proc, cgroup, V2, "0::/system.slice/ollama.service\n")
+    unit = cgroup / "system.slice/ollama.service"
+    v2(unit, "max", 4 * GIB)
+    (unit / "memory.high").write_text("max\n")
+    assert read_limit(proc.path, "7") is None
+
+
+MEASURED = Limit(8 * GIB, 3 * GIB, "file", 2 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (None, MEASURED),
+        (Limit(4 * GIB, GIB, "MemoryMax", 3 * GIB), Limit(4 * GIB, GIB, "MemoryMax", 2 * GIB)),
+        (Limit(9 * GIB, 8 * GIB, "MemoryMax", GIB), Limit(8 * GIB, 3 * GIB, "file", GIB)),
+        # The same limit, seen twice: what was measured knows of file cache.
+        (Limit(8 * GIB, 7 * GIB, "MemoryMax", GIB), MEASURED),
+    ],
+)
+def test_a_limit_that_systemd_tells_is_laid_beside_the_measured_one(
+    told: Limit | None, expected: Limit
+) -> None:
+    assert lower(MEASURED, told) == expected
+    assert lower(None, told) == told
