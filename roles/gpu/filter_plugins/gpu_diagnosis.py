@@ -60,7 +60,8 @@ def _access(symptoms: Mapping[str, Any]) -> Iterator[str]:
     if symptoms["container"] and not symptoms["nodes"]:
         yield (
             f"this host is a container ({symptoms['container']}) and was given no GPU: start it by "
-            "the NVIDIA container toolkit (--device nvidia.com/gpu=all), or with --device /dev/kfd --device /dev/dri"
+            "the NVIDIA container toolkit (--device nvidia.com/gpu=all), or with --device /dev/kfd "
+            "--device /dev/dri"
         )
     for node in symptoms["refused"]:
         yield (
@@ -84,8 +85,8 @@ def _engine(symptoms: Mapping[str, Any]) -> Iterator[str]:
     if symptoms["journal_cpu"] and not symptoms["refused"]:
         yield (
             f"the engine found no GPU at its start ({symptoms['journal_cpu']}): `systemctl restart "
-            f"{unit}` once the GPU is there; if it stays so, the release lacks the GPU's libraries (AMD needs the archive "
-            "whose name ends in -rocm)"
+            f"{unit}` once the GPU is there; if it stays so, the release lacks the GPU's "
+            "libraries (AMD needs the archive whose name ends in -rocm)"
         )
 
 
