@@ -17,8 +17,9 @@ from ia0_daemon.supervisor.read_limit import Limit
 from ia0_daemon.supervisor.read_process import PROC
 from ia0_daemon.supervisor.unit_controller import UnitController
 
-# How often systemd is asked whether somebody has set a limit, in seconds; with one, at every sample.
+# How often systemd is asked what the limits are, in seconds; at every sample where half of one is held.
 LIMITS_INTERVAL_S = 60.0
+NEAR = 2
 
 
 class UnitReader:
@@ -26,7 +27,7 @@ class UnitReader:
 
     def __init__(self, unit: UnitController, proc: Path = PROC) -> None:
         self._unit, self._proc = unit, proc
-        self._is_limited = False
+        self._limit_bytes = float("inf")
 
     def pids(self) -> list[int]:
         """The processes of the unit's cgroup; empty where its file is not to be seen."""
@@ -40,14 +41,17 @@ class UnitReader:
 
     def limit(self, held_bytes: int) -> Limit | None:
         """The lower of MemoryMax and MemoryHigh; None where there is neither."""
-        state = self._unit.state(0.0 if self._is_limited else LIMITS_INTERVAL_S)
+        is_near = held_bytes * NEAR > self._limit_bytes
+        state = self._unit.state(0.0 if is_near else LIMITS_INTERVAL_S)
         limits = {} if state is None else {"MemoryMax": state.memory_max, "MemoryHigh": state.memory_high}
         known = {name: size for name, size in limits.items() if size is not None}
-        self._is_limited = bool(known)
         if state is None or not known:
+            self._limit_bytes = float("inf")
             return None
         name = min(known, key=lambda each: known[each])
-        current = state.memory_current
+        self._limit_bytes = known[name]
+        # What is in swap is held, too, and does not count against this limit; MemoryCurrent has none of it.
+        current = state.memory_current if is_near else None
         used = held_bytes if current is None else min(current, held_bytes)
         return Limit(known[name], used, f"{name} of {self._unit.name}", max(0, known[name] - used))
 

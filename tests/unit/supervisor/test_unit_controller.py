@@ -195,17 +195,25 @@ def test_a_restart_of_our_own_is_no_news(
 def test_the_units_limit_is_the_lower_of_its_two(systemd: Systemd, controller: UnitController) -> None:
     systemd.shows = {"MemoryMax": "1000", "MemoryHigh": "900", "MemoryCurrent": "800"}
     reader = UnitReader(controller)
-    assert reader.limit(500) == Limit(900, 500, "MemoryHigh of ollama.service", 400)
+    assert reader.limit(400) == Limit(900, 400, "MemoryHigh of ollama.service", 500)
     # What is in swap counts as held, and not against the limit.
     assert reader.limit(5000) == Limit(900, 800, "MemoryHigh of ollama.service", 100)
 
 
-def test_a_unit_without_limits_is_not_asked_at_every_sample(
+def test_systemd_is_asked_at_every_sample_only_near_a_limit(
     systemd: Systemd, controller: UnitController
 ) -> None:
     reader = UnitReader(controller)
     assert [reader.limit(1) for _ in range(5)] == [None] * 5
     assert systemd.questions == 1
+    systemd.shows["MemoryMax"] = "1000"
+    controller.state(0)
+    for held in (100, 100, 100):
+        reader.limit(held)
+    assert systemd.questions == 2
+    for held in (600, 600):
+        reader.limit(held)
+    assert systemd.questions == 4
 
 
 @pytest.mark.parametrize(
