@@ -3,7 +3,8 @@
     IA0_KEY=... python -m tests.hosts.alternative.stream URL CA MODEL
 
 Reads one streamed answer and prints {"lines", "apart", "seconds", "status", "done"}: how many lines came,
-and how many of them at least 2 ms behind the one before. A proxy that holds small chunks back lets them come in bundles.
+and how many of them at least 2 ms behind the one before. A proxy that holds small chunks back lets them
+come in bundles.
 """
 
 from __future__ import annotations
