@@ -27,10 +27,10 @@ HEADS = (
 MIB = 1024 * 1024
 
 
-def fleet_status(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Give the table's lines. A host that did not answer has its line, with the reason."""
+def fleet_status(hosts: Iterable[Mapping[str, Any]]) -> str:
+    """Give the table as one text, which Ansible does not fold; who did not answer has a line too."""
     rows = [_row(host) for host in hosts if "__status" in host or "__status_fault" in host]
-    return _aligned([list(HEADS), *rows])
+    return "\n".join(_aligned([list(HEADS), *rows]))
 
 
 def _row(host: Mapping[str, Any]) -> list[str]:
@@ -86,6 +86,6 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 class FilterModule:
     """What Ansible looks for."""
 
-    def filters(self) -> dict[str, Callable[[Iterable[Mapping[str, Any]]], list[str]]]:
+    def filters(self) -> dict[str, Callable[[Iterable[Mapping[str, Any]]], str]]:
         """Name the filter."""
         return {"fleet_status": fleet_status}

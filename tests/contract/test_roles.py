@@ -20,6 +20,8 @@ TYPES = {"str": str, "int": int, "bool": bool, "dict": dict, "list": list}
 
 
 CONDITIONS = {"when", "that", "until", "changed_when", "failed_when"}
+# A text with a blank in it, within an expression.
+MESSAGE = re.compile(r"'[^'\n]* [^'\n]*'")
 JINJA = re.compile(r"\{\{[\s\S]*?\}\}|\{%[\s\S]*?%\}")
 
 
@@ -35,7 +37,7 @@ def expressions(role: Path) -> str:
             found += JINJA.findall(path.read_text(encoding="utf-8"))
         elif path.suffix == ".yml" and path.parent.name != "meta":
             found += evaluated(yaml.safe_load(path.read_text(encoding="utf-8")))
-    return "\n".join(found)
+    return re.sub(MESSAGE, "", "\n".join(found))
 
 
 def evaluated(node: object, key: str = "") -> list[str]:
