@@ -39,16 +39,16 @@ class Ending:
     supervision: Supervision
     notifier: Notifier
 
-    def drain(self, listener: Listener) -> int:
+    def drain(self, listener: Listener, within_s: float = float("inf")) -> int:
         """Let a listener's requests finish. Gives the number of answers that had to be cut."""
         listener.stop_accepting()
-        self._wait(listener)
+        self._wait(listener, min(within_s, self._grace_s))
         return self.service.admission.in_flight
 
-    def _wait(self, listener: Listener) -> None:
+    def _wait(self, listener: Listener, grace_s: float) -> None:
         began = time.monotonic()
         told_at = float("-inf")
-        until = began + self._grace_s
+        until = began + grace_s
         while time.monotonic() < until:
             if not listener.is_busy(QUIET_S) and listener.close_idle():
                 return

@@ -57,6 +57,8 @@ log = logging.getLogger(__name__)
 PROBE_THREADS = 4
 PROBE_CONNECTIONS = 100
 PROBE_BODY_BYTES = 64 * 1024
+# A probe is answered in milliseconds; in seconds.
+PROBE_END_S = 3.0
 # Connections that wait in the kernel until they are accepted.
 BACKLOG = 1024
 
@@ -134,7 +136,7 @@ class Daemon:
         self.supervision.stop()
         self.service.live.watch.stop()
         for listener in self._listeners[1:]:
-            ending.drain(listener)  # readiness says no until here
+            ending.drain(listener, PROBE_END_S)  # readiness says no until here
         for listener in self._listeners:
             listener.stop()
         log.info("stopped", extra={"event": "stopped", "cut": lost})

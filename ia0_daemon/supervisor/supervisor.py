@@ -236,8 +236,9 @@ class Supervisor:
     def _tell_process(self, process: EngineProcess) -> None:
         """Record what happened to the engine's process without the supervisor, and why it is left alone."""
         if process.news and self.drained is None:
+            kind = Kind.ENGINE_CRASHED if process.ended else Kind.ENGINE_UP
             details = {"cause": "systemd", **self._controller.post_mortem()}
-            self._record(Kind.ENGINE_CRASHED, f"{process.news}.", details)
+            self._record(kind, f"{process.news}.", details)
         if self._answering().answers:
             self._told = ""
         elif process.left_alone:
@@ -293,9 +294,10 @@ class Supervisor:
             return
         self.failed, self._calm_since = reason, time.monotonic()
         self._gate.open()
+        used = self.standing().used
         self._record(
             Kind.SUPERVISOR_FAILED,
-            f"Restarts were given up after {self.standing().used} of them: {reason}",
+            f"Restarts were given up{f' after {used} of them' if used else ''}: {reason}",
             {"error": reason, "leave_by": "ia0 restart"},
         )
 

@@ -113,7 +113,7 @@ class UnitController:
         if found.pid is not None:
             self._remember(found.pid)
             if before is not None and old is not None:
-                return EngineProcess(found.pid, running=True, news=_came_back(self.name, old, state))
+                return _came_back(self.name, found.pid, old, state)
         elif not found.running:
             self._ended = state
         return found
@@ -158,11 +158,12 @@ def _hopeless(name: str, state: UnitState) -> str:
     return _HOPELESS.get(state.load, "").format(unit=name)
 
 
-def _came_back(name: str, old: UnitState, new: UnitState) -> str:
-    """Say that another process runs without our doing."""
+def _came_back(name: str, pid: int, old: UnitState, new: UnitState) -> EngineProcess:
+    """Another process runs without our doing: systemd counts those that it restarts itself."""
     if new.restarts > old.restarts:
-        return f"{name} ended and systemd has brought it back"
-    return f"{name} was restarted by somebody else"
+        news = f"{name} ended and systemd has brought it back"
+        return EngineProcess(pid, running=True, ended="it is not known how", news=news)
+    return EngineProcess(pid, running=True, news=f"{name} was restarted by somebody else")
 
 
 def _is_there(proc: Path, identity: Identity) -> bool:

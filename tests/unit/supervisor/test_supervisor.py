@@ -343,9 +343,16 @@ def test_an_engine_that_systemd_starts_is_left_alone_and_told_once(case: Case) -
 
 
 def test_what_systemd_did_alone_is_told_with_the_last_words(case: Case) -> None:
-    case.controller.state = EngineProcess(2, running=True, news="it ended and systemd has brought it back")
+    news = "it ended and systemd has brought it back"
+    case.controller.state = EngineProcess(2, running=True, ended="?", news=news)
     case.tick()
     assert case.diary.details(Kind.ENGINE_CRASHED) == {"cause": "systemd", "journal": ["its last words"]}
+
+
+def test_a_restart_by_somebody_else_is_no_crash(case: Case) -> None:
+    case.controller.state = EngineProcess(2, running=True, news="it was restarted by somebody else")
+    case.tick()
+    assert case.diary.kinds() == [Kind.ENGINE_UP]
 
 
 def test_a_crash_is_told_with_the_last_words(case: Case) -> None:
