@@ -160,3 +160,14 @@ def test_who_listens_is_read_from_proc() -> None:
 
 def test_a_wildcard_address_is_asked_on_loopback() -> None:
     assert HOST["ollama_url"]("0.0.0.0") == "http://127.0.0.1:11434"
+
+
+@pytest.mark.parametrize("value", [0, 65, "many", "", 1.5])
+def test_a_number_out_of_its_range_is_told_with_the_range(value: object) -> None:
+    faults = HOST["ollama_out_of_range"]({"ollama_num_parallel": [1, 64]}, {"ollama_num_parallel": value})
+    assert faults == [f"ollama_num_parallel={value}: must be a whole number from 1 to 64"]
+
+
+@pytest.mark.parametrize("value", [1, "64"])
+def test_a_number_within_it_is_not(value: object) -> None:
+    assert HOST["ollama_out_of_range"]({"n": [1, 64]}, {"n": value}) == []

@@ -1,4 +1,4 @@
-"""Filters that read what a host says about its Ollama: unit files, sockets, manifests.
+"""Filters that read what host and inventory say of Ollama: unit files, sockets, manifests, numbers.
 
 Owns the reading alone: each filter takes text that a task brought and gives
 plain values. Never asks a host itself.
@@ -70,6 +70,15 @@ def ollama_pairs(settings: Mapping[str, Any]) -> list[str]:
     return sorted(f"{name}={value}" for name, value in settings.items())
 
 
+def ollama_out_of_range(ranges: Mapping[str, list[int]], values: Mapping[str, Any]) -> list[str]:
+    """Say of each value that is no whole number within its range what it must be."""
+    return [
+        f"{name}={values[name]}: must be a whole number from {lowest} to {highest}"
+        for name, (lowest, highest) in ranges.items()
+        if not re.fullmatch("[0-9]+", str(values[name])) or not lowest <= int(values[name]) <= highest
+    ]
+
+
 def _takes_back(line: str, wanted: Mapping[str, str]) -> bool:
     key, _, value = line.partition("=")
     if key.strip() in _DECIDING:
@@ -101,6 +110,7 @@ class FilterModule:
         return {
             "ollama_checksum_in": ollama_checksum_in,
             "ollama_listeners": ollama_listeners,
+            "ollama_out_of_range": ollama_out_of_range,
             "ollama_overrides": ollama_overrides,
             "ollama_pairs": ollama_pairs,
             "ollama_tags": ollama_tags,
