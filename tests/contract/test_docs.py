@@ -17,8 +17,8 @@ MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 # The first parts of paths that belong to this repository; other paths in a document are the reader's.
 FOLDERS = r"(?:docs|ia0_daemon|inventory|playbooks|requirements|roles|tests|\.ci)"
 PATH = re.compile(rf"(?<![\w./-]){FOLDERS}/[\w./*-]*[\w*]")
-# What a reader makes of inventory/example; no file of this repository.
-READERS = re.compile(r"inventory/fleet\b")
+# What a reader makes of inventory/example, under these names; no files of this repository.
+READERS = re.compile(r"inventory/(fleet|inside|outside)\b")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
