@@ -45,6 +45,8 @@ _OF_LEVEL = {"ok": Kind.MEMORY_OK, "soft": Kind.MEMORY_SOFT, "hard": Kind.MEMORY
 # Without a controller, how long after the engine was last there its return is still hoped for, in seconds:
 # systemd brings Ollama back 3 s after a crash (RestartSec of its unit).
 OBSERVED_RETURN_S = 20.0
+# A unit that systemd starts or stops is left alone, which is worth a word once it lasts so long, in seconds.
+PASSING_S = 10.0
 # What callers of a drained host are told to wait, in seconds; when it is back only the operator knows.
 DRAIN_EXPECTED_S = 60
 
@@ -241,7 +243,7 @@ class Supervisor:
             self._record(kind, f"{process.news}.", details)
         if self._answering().answers:
             self._told = ""
-        elif process.left_alone:
+        elif process.left_alone and self._answering().since_s >= PASSING_S:
             self._tell_once(process.left_alone, f"the engine is left alone: {process.left_alone}")
 
     def _tell_once(self, cause: str, why: str) -> None:
