@@ -23,6 +23,7 @@ from ia0_daemon.embedded.options import Options
 from ia0_daemon.embedded.prompt import chat_prompt
 from ia0_daemon.embedded.runner import Runner
 from ia0_daemon.embedded.template import Message
+from ia0_daemon.embedded.told import tell_prefill
 from ia0_daemon.embedded.tool_parser import ToolParser, with_tool_calls
 from ia0_daemon.embedded.wire import Stopwatch, timestamp, trailer
 
@@ -90,6 +91,8 @@ def _answer(
             HTTPStatus.OK, {**note, "done": False, "_debug_info": {"rendered_template": prompt}}
         )
         return
+    if request.messages[-1]["role"] == "assistant":
+        tell_prefill(request.messages[-1]["content"], exchange.context)
     pieces = _pieces(engine, exchange.context, model, request, runner, options, prompt)
     lines = (_line(common.model, piece, stopwatch) for piece in pieces)
     deliver(exchange, lines, stream=common.stream, join=lambda found: _joined(common.model, found))

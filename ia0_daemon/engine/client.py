@@ -41,6 +41,8 @@ class Question:
     """Sampling options under Ollama's names; the runner's options come from the model's settings."""
     may_resume: bool = True
     """Whether an answer that was cut after its first token may go on by prefill."""
+    request_id: str = ""
+    """The caller's request, for the engine's log; empty where the daemon asks for itself."""
 
     def chars(self) -> int:
         """Count the prompt's characters, which the bound of the first token grows with."""
@@ -73,7 +75,9 @@ class EngineClient:
         tag = question.model.tag
         self.progress.ask(tag)
         try:
-            exchange = self._post(question.model, question.messages, question.options, patience)
+            exchange = self._post(
+                question.model, question.messages, question.options, patience, question.request_id
+            )
         except BaseException:
             self.progress.end(tag, wrote=False)
             raise
@@ -121,7 +125,12 @@ class EngineClient:
         patience.bound("first_token", self._settings.first_token_timeout_s + extra_s, setting)
 
     def _post(
-        self, model: Model, messages: list[Message], options: dict[str, Any], patience: Patience
+        self,
+        model: Model,
+        messages: list[Message],
+        options: dict[str, Any],
+        patience: Patience,
+        request_id: str = "",
     ) -> Exchange:
         runner = {"num_ctx": model.num_ctx} if model.num_ctx else {}
         keep_alive = self._settings.keep_alive.wire()
@@ -129,7 +138,7 @@ class EngineClient:
             model=model.tag, messages=messages, options=options | runner, keep_alive=keep_alive
         )
         try:
-            exchange = self._wire.post(CHAT, self._encoder.encode(body), patience)
+            exchange = self._wire.post(CHAT, self._encoder.encode(body), patience, request_id)
         except EngineCut as error:
             self._note_gone()
             raise EngineInterrupted(str(error)) from error

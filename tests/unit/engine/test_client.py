@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,16 @@ def test_texts_and_figures_come_through(client: EngineClient, patience: Patience
     assert text == "Hello world"
     assert answer.last is not None
     assert (answer.last.prompt_eval_count, answer.last.eval_count, answer.last.done_reason) == (7, 3, "stop")
+
+
+def test_the_callers_request_id_goes_along_and_what_the_daemon_asks_for_itself_has_none(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience
+) -> None:
+    engine.loaded = []
+    client.load(MODEL, patience)
+    client.answer(replace(QUESTION, request_id="order-7"), patience).close()
+    client.answer(QUESTION, patience).close()
+    assert engine.request_ids == [None, "order-7", None]
 
 
 def test_what_is_sent(client: EngineClient, engine: ScriptedEngine, patience: Patience) -> None:
