@@ -91,7 +91,7 @@ def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:
         "daemon_ms": _ms(daemon_s),
         **call.texts,
     }
-    return {name: value for name, value in fields.items() if value not in ("", False)}
+    return {name: value for name, value in fields.items() if value != "" and value is not False}
 
 
 def _ms(seconds: float) -> float:

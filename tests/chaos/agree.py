@@ -39,7 +39,7 @@ class Counts:
     cut: int = 0
     """Answers that the engine began and did not finish: cut by a fault, or by its own end."""
     unheard: int = 0
-    """Answers that it finished and whose end was cut on the way: it wrote them once more."""
+    """Answers that it finished and whose end was cut on the way."""
     at_length: int = 0
     """Answers that were cut behind their last token: nobody had to finish them."""
 
@@ -63,8 +63,10 @@ def count(outcomes: Iterable[Outcome], log: dict[str, Line], ledger: Ledger) -> 
         counts.begun += askings.begun
         counts.finished += askings.finished
         counts.cut += askings.cut
-        counts.unheard += max(0, askings.finished - 1)
-        counts.at_length += _is_at_length(outcome, askings)
+        at_length = _is_at_length(outcome)
+        counts.at_length += at_length
+        heard = outcome.result == "answered" and not at_length
+        counts.unheard += max(0, askings.finished - heard)
     return counts
 
 
@@ -125,14 +127,14 @@ def _of_engine(outcome: Outcome, line: Line, askings: Askings) -> list[str]:
         return [f"the engine began {askings.begun} answers, the daemon asked for {asked}"]
     if outcome.result != "answered":
         return []
-    if not askings.finished:
-        return [] if _is_at_length(outcome, askings) else ["answered, and the engine has finished nothing"]
+    if not askings.finished and not _is_at_length(outcome):
+        return ["answered, and the engine has finished nothing"]
     return _figures(outcome, askings) + _text(outcome, askings)
 
 
 def _figures(outcome: Outcome, askings: Askings) -> list[str]:
     """The engine counts the tokens of the last part; what was cut before is counted by the daemon alone."""
-    tokens, resumed = outcome.figures["completion_tokens"], outcome.figures.get("resumed", 0)
+    tokens, resumed = outcome.figures["completion_tokens"], "resumed" in outcome.figures
     if tokens != askings.tokens if not resumed else tokens < askings.tokens:
         return [f"{tokens} tokens for the client, {askings.tokens} for the engine"]
     return []
@@ -140,10 +142,13 @@ def _figures(outcome: Outcome, askings: Askings) -> list[str]:
 
 def _text(outcome: Outcome, askings: Askings) -> list[str]:
     """The client has the engine's text, from the last seam on; each seam stands where the engine was sent."""
-    seams = outcome.figures.get("resumed_at", [])
+    seams = [0, *outcome.figures.get("resumed_at", [])]
     given = {digest(outcome.text[:at]) for at in seams}
     faults = ["the engine went on from another text" for each in askings.prefills if each not in given]
-    at = seams[-1] if seams else 0
+    if not askings.finished:
+        return faults
+    # Behind the seam of a stream that was cut behind its last token there is nothing: it is the one before.
+    at = seams[-2] if _is_at_length(outcome) else seams[-1]
     written, came = outcome.text[:at], outcome.text[at:]
     if digest(came) != askings.text:
         faults.append(f"another text than the engine wrote: {came[:60]!r}")
@@ -160,11 +165,11 @@ def _blank(written: str, engines: str) -> str:
     return engines
 
 
-def _is_at_length(outcome: Outcome, askings: Askings) -> bool:
-    """A stream that was cut behind its last token is whole: the engine did not live to say so."""
+def _is_at_length(outcome: Outcome) -> bool:
+    """A stream that was cut behind its last token is whole: nobody heard the engine say so."""
     said = outcome.figures
     whole = said.get("finish_reason") == "length" and said.get("completion_tokens") == _most(outcome)
-    return not askings.finished and whole and bool(said.get("resumed"))
+    return whole and said.get("resumed_at", [None])[-1] == len(outcome.text)
 
 
 def _most(outcome: Outcome) -> int:

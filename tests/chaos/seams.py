@@ -54,6 +54,8 @@ class Vocabulary:
     words: frozenset[str]
     doubles: frozenset[str]
     """Words that follow themselves."""
+    thirds: frozenset[tuple[str, str, str]]
+    """Three words in a row."""
     has_wide_blanks: bool
     """Whether two blanks in a row are ever written."""
 
@@ -65,6 +67,7 @@ class Vocabulary:
         return cls(
             frozenset(word for part in words for word in part),
             frozenset(first for part in words for first, second in pairwise(part) if first == second),
+            frozenset(third for part in words for third in zip(part, part[1:], part[2:], strict=False)),
             any(_BLANKS.search(part) for part in parts),
         )
 
@@ -102,10 +105,11 @@ def _between(text: str, at: int, vocabulary: Vocabulary) -> str:
     before, after = _WORD.findall(text[:at]), _WORD.findall(text[at:])
     if not before or not after:
         return ""
-    last = before[-1].lower()
+    *_, first, second, last = ["", "", *(word.lower() for word in before)]
     if last == after[0].lower() and last not in vocabulary.doubles:
         return f"the word {after[0]!r} is written twice"
-    if text[:at].endswith(before[-1]) and _is_cut(last, vocabulary):
+    is_whole = not text[:at].endswith(before[-1]) or not text[at].isspace()
+    if not is_whole and _is_cut(first, second, last, vocabulary):
         return f"the word {before[-1]!r} is cut"
     blanks = next((m for m in _BLANKS.finditer(text) if m.start() < at <= m.end()), None)
     if blanks is not None and not vocabulary.has_wide_blanks:
@@ -113,11 +117,17 @@ def _between(text: str, at: int, vocabulary: Vocabulary) -> str:
     return ""
 
 
-def _is_cut(word: str, vocabulary: Vocabulary) -> bool:
-    """The beginning of known words, known as no word itself, and not one of them without its ending."""
-    longer = [known for known in vocabulary.words if known.startswith(word) and known != word]
-    endings = {known.removeprefix(word) for known in longer}
-    return bool(longer) and word not in vocabulary.words and not endings & _ENDINGS
+def _is_cut(first: str, second: str, last: str, vocabulary: Vocabulary) -> bool:
+    """No known word, but the beginning of one that stands behind the same two words elsewhere.
+
+    At temperature 0 answers to one prompt are alike for a while, so a cut word has its whole one there.
+    """
+    endings = {
+        third.removeprefix(last)
+        for one, two, third in vocabulary.thirds
+        if (one, two) == (first, second) and third.startswith(last)
+    }
+    return bool(endings) and last not in vocabulary.words and not endings & _ENDINGS
 
 
 def _repeated(text: str, at: int) -> str:

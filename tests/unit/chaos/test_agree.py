@@ -110,12 +110,19 @@ def test_more_tokens_than_were_asked_for_are_found() -> None:
     assert found == [f"{ID}: {most} tokens, {STREAM_TOKENS} were allowed"]
 
 
-def test_a_stream_that_was_cut_behind_its_last_token_needs_no_end_of_the_engine() -> None:
-    outcome = resumed(completion_tokens=STREAM_TOKENS, finish_reason="length")
+@pytest.mark.parametrize(
+    ("ends", "finished_", "cut", "unheard"), [([], 0, 1, 0), ([finished(BEFORE, STREAM_TOKENS)], 1, 0, 1)]
+)
+def test_a_stream_that_was_cut_behind_its_last_token_needs_no_end_of_the_engine(
+    ends: list[str], finished_: int, cut: int, unheard: int
+) -> None:
+    outcome = resumed(BEFORE, completion_tokens=STREAM_TOKENS, finish_reason="length")
     said = line(completion_tokens=STREAM_TOKENS, finish_reason="length", resumed=1)
-    assert faults(outcome, said, begun()) == []
-    counts = count([outcome], {ID: said}, Ledger(begun()))
-    assert (counts.answered, counts.finished, counts.cut, counts.at_length) == (1, 0, 1, 1)
+    engine = [begun(), *ends]
+    assert faults(outcome, said, *engine) == []
+    counts = count([outcome], {ID: said}, Ledger("\n".join(engine)))
+    assert (counts.answered, counts.finished, counts.cut, counts.at_length) == (1, finished_, cut, 1)
+    assert counts.unheard == unheard
     assert sums_disagree(counts) == []
 
 

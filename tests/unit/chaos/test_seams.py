@@ -28,7 +28,7 @@ def faults(before: str, after: str) -> list[str]:
     [
         ("Then the keeper lit the", "lamp again.", "the words 'the' and 'lamp' are joined"),
         ("Then the keeper", " keeper lit the lamp.", "the word 'keeper' is written twice"),
-        ("He went into the lighth", " and slept.", "the word 'lighth' is cut"),
+        ("The keeper of the lighth", " and slept.", "the word 'lighth' is cut"),
         ("He went to the keeper ", " and slept.", "two blanks in a row"),
         ("He saw the tall tower,", " tall tower, and slept.", "12 characters are written twice"),
     ],
@@ -48,6 +48,9 @@ def test_a_wrong_seam_is_found(before: str, after: str, fault: str) -> None:
         ("It was luminescent", " and strange."),
         ("It was", " luminescent and strange."),
         ("It was lumin", "escent and strange."),
+        # The beginning of a known word: of another one at another place, or of a compound.
+        ("He went into the lighth", " and slept."),
+        ("The keeper of the lighth", "-ouse slept."),
         # The beginning of a known word, but a word of its own with another ending.
         ("Nothing but towers and night", " watches."),
         ("One morn", "ing after the other."),
