@@ -102,16 +102,23 @@ def _rest(world: World, callers: Callers, everything: list[Outcome]) -> Row:
 
 
 def _judge(row: Row, outcomes: list[Outcome], world: World) -> None:
+    row.count, faults = judge(outcomes, world)
+    row.faults += faults
+
+
+def judge(outcomes: list[Outcome], world: World) -> tuple[agree.Counts, list[str]]:
+    """Count what clients, daemon and engine say of these requests, and find what is wrong with it."""
     wanted = {outcome.request_id for outcome in outcomes}
     # The daemon writes its line when the last byte is out: the client may be a moment ahead of it.
     world.daemon.wait_for(lambda: wanted <= _lines(world).keys())
     log, engines = _lines(world), ledger(world)
-    row.count = agree.count(outcomes, log, engines)
-    row.faults += agree.disagreements(outcomes, log, engines) + agree.sums_disagree(row.count)
-    row.faults += [f"{each.request_id}: lost: {each.trouble}" for each in outcomes if each.result == "lost"]
-    row.faults += [
+    counts = agree.count(outcomes, log, engines)
+    faults = agree.disagreements(outcomes, log, engines) + agree.sums_disagree(counts)
+    faults += [f"{each.request_id}: lost: {each.trouble}" for each in outcomes if each.result == "lost"]
+    faults += [
         f"{each.request_id}: explicit error {each.code}" for each in outcomes if each.result == "error"
     ]
+    return counts, faults
 
 
 def _lines(world: World) -> dict[str, dict[str, Any]]:
