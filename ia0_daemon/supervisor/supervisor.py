@@ -88,6 +88,7 @@ class Supervisor:
         self._calm_since = 0.0
         self.drained = False
         self._answered = True
+        self._ailment_told = False
         self.last: tuple[Sample, Verdict, Action] | None = None
         self.ticked_at = float("-inf")
 
@@ -100,6 +101,7 @@ class Supervisor:
         if order is not None:
             self._heal(order)
         elif self._answering().answers:
+            self._ailment_told = self._ailment_told and self._is_busy()
             self._let_pass()
         action = decide(verdict, self.state(sample), time.monotonic())
         self._tell_level(verdict)
@@ -157,6 +159,7 @@ class Supervisor:
     def note_done(self, report: Report) -> None:
         """Take note of how a restart ended; called on the remedy's thread."""
         if report.succeeded:
+            self._ailment_told = False  # whatever comes now is a new one
             return
         self._record(
             Kind.RESTART_FAILED,
@@ -200,9 +203,15 @@ class Supervisor:
         if left.is_spent:
             self._fail(order.reason)
         elif left.cooldown_left_s <= 0:
+            self._tell_ailment(order)
+            self._begin(order)
+
+    def _tell_ailment(self, order: Order) -> None:
+        """Record what is wrong, once: restarts that fail are events of their own."""
+        if not self._ailment_told:
+            self._ailment_told = True
             summary = f"The engine is ailing: {order.reason}."
             self._record(Kind.ENGINE_CRASHED, summary, {"cause": order.cause})
-            self._begin(order)
 
     def _tell_engine(self, answering: Answering) -> None:
         """Record that the engine has gone or come back by itself, once."""

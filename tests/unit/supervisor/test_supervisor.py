@@ -176,6 +176,27 @@ def test_a_crash_is_told_once_and_mended_without_a_drain(case: Case) -> None:
     assert (order.cause, order.drain) == ("crash", False)
 
 
+def test_each_crash_after_a_restart_that_worked_is_told(case: Case) -> None:
+    remedy = case.with_real_remedy()
+    case.controller.during = case.mend
+    for crashes in (1, 2):
+        case.crash()
+        case.tick_to_the_end(remedy)
+        assert case.diary.count(Kind.ENGINE_CRASHED) == crashes
+
+
+def test_a_crash_after_a_failed_restart_and_a_calm_is_a_new_one(case: Case) -> None:
+    remedy = case.with_real_remedy()
+    case.controller.error = ControllerError("no such program")
+    case.crash()
+    case.tick_to_the_end(remedy)
+    case.mend()
+    case.tick(after_s=20)
+    case.crash()
+    case.tick_to_the_end(remedy)
+    assert case.diary.count(Kind.ENGINE_CRASHED) == 2
+
+
 def test_an_engine_that_stalls_in_mid_answer_is_restarted(case: Case) -> None:
     case.silences = {"m:1": Silence(asked=1, writing=1, since=case.clock.now - 30)}
     case.tick()
@@ -362,6 +383,7 @@ def test_an_engine_that_cannot_be_restarted_ends_in_failed_with_the_gate_open(ca
         case.tick_to_the_end(remedy)
     assert case.controller.restarts == RESTART.max_restarts
     assert case.supervisor.failed == "no such program"
+    assert case.diary.count(Kind.ENGINE_CRASHED) == 1
     assert case.diary.count(Kind.RESTART_FAILED) == RESTART.max_restarts
     assert case.diary.count(Kind.SUPERVISOR_FAILED) == 1
     assert case.gate.closing is None
