@@ -34,6 +34,8 @@ from ia0_daemon.supervisor.find_engine import Listener as PortListener
 from ia0_daemon.supervisor.gauges import Gauges
 from ia0_daemon.supervisor.heartbeat import Heartbeat
 from ia0_daemon.supervisor.memory_metrics import MemoryMetrics
+from ia0_daemon.supervisor.probe import Probe
+from ia0_daemon.supervisor.probed_engine import LiveEngine
 from ia0_daemon.supervisor.read_sample import Sampler, Surroundings
 from ia0_daemon.supervisor.remedy import Engine, Remedy
 from ia0_daemon.supervisor.schedule import TICK, Schedule
@@ -88,6 +90,13 @@ class Supervision:
             lambda: self._settings().restart,
             self.record,
             self.supervisor.note_done,
+        )
+        probes = Counter("ia0_probes", "Probes of idle models, by result.", ("result",), registry=registry)
+        self.supervisor.probe = Probe(
+            LiveEngine(lambda: service.live),
+            self.supervisor.may_probe,
+            lambda: self._settings().restart,
+            lambda result: probes.labels(result).inc(),
         )
         self._jobs_failed = Counter(
             "ia0_job_failures", "Scheduled jobs that raised, by job.", ("job",), registry=registry

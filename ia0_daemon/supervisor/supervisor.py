@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ia0_daemon.gate import Gate
     from ia0_daemon.settings.schema import Settings
     from ia0_daemon.supervisor.controller import Controller
+    from ia0_daemon.supervisor.probe import Probe
     from ia0_daemon.supervisor.remedy import Remedy, Report
     from ia0_daemon.supervisor.samples import Sample
 
@@ -83,6 +84,7 @@ class Supervisor:
         self._last_action = Action("none", "", Why.OK)
         self._lock = threading.Lock()
         self.remedy: Remedy | None = None
+        self.probe: Probe | None = None
         self.failed = ""
         """Why restarts were given up; empty while they were not."""
         self._calm_since = 0.0
@@ -107,6 +109,8 @@ class Supervisor:
         self._tell_level(verdict)
         self._hand_over(action)
         self._recover_when_calm(verdict)
+        if self.probe is not None:
+            self.probe.look()
         self.last = (sample, verdict, action)
         self.ticked_at = time.monotonic()
 
@@ -138,6 +142,11 @@ class Supervisor:
         if self._controller.can_restart:
             return answering.answers or not self.failed
         return answering.answers or answering.since_s < OBSERVED_RETURN_S
+
+    def may_probe(self) -> bool:
+        """Say whether the engine is there, and nobody is mending it or taking it out of service."""
+        is_left_alone = not (self._is_busy() or self.drained or self.failed)
+        return is_left_alone and self._gate.closing is None and self._answering().answers
 
     def restart(self, reason: str) -> bool:
         """Restart at an operator's word: outside the budget, out of FAILED. False while one is running."""
@@ -178,8 +187,11 @@ class Supervisor:
         return self.remedy is not None and self.remedy.is_running
 
     def _ailing(self) -> Order | None:
-        if self.failed or not self._controller.can_restart:
+        if self.failed:
             return None
+        stuck = self.probe.finding if self.probe else ""
+        if not self._controller.can_restart:
+            return Order(stuck, "stall", drain=False) if stuck else None
         answering, settings = self._answering(), self._settings().restart
         signs = Signs(
             now=time.monotonic(),
@@ -188,6 +200,7 @@ class Supervisor:
             unanswered_for_s=0.0 if answering.answers else answering.since_s,
             silences=self._silences(),
             is_deaf=self._is_deaf,
+            stuck=stuck,
         )
         return ailing(signs, settings.unanswered_s, settings.stall_s)
 
@@ -198,7 +211,10 @@ class Supervisor:
         return any(is_deaf(pid) for pid in pids)
 
     def _heal(self, order: Order) -> None:
-        """Restart what is dead or stuck, as far as the budget goes."""
+        """Restart what is dead or stuck, as far as the budget goes; who only observes can but tell of it."""
+        if not self._controller.can_restart:
+            self._tell_ailment(order)
+            return
         left = self.standing()
         if left.is_spent:
             self._fail(order.reason)
