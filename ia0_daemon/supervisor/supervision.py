@@ -224,8 +224,10 @@ class Supervision:
     def _surroundings(self) -> Surroundings:
         if isinstance(self._controller, ProcessController):
             return Surroundings(lambda: self._controller.process().pid, self._settings)
-        port = engine_address.parse(self._settings().engine.host).port
-        return Surroundings(PortListener(port, time.monotonic), self._settings)
+        return Surroundings(PortListener(self._engine_port, time.monotonic), self._settings)
+
+    def _engine_port(self) -> int:
+        return engine_address.parse(self._settings().engine.host).port
 
     def _explain(self) -> list[str]:
         view = self.sense.view
