@@ -12,12 +12,12 @@ from typing import Any
 
 from ia0_daemon.embedded.binding import bind, check_object
 from ia0_daemon.embedded.cancellation import Context
-from ia0_daemon.embedded.completion import CompletionRequest, Piece
+from ia0_daemon.embedded.completion import Piece
 from ia0_daemon.embedded.deliver import Line, deliver, join_text
 from ia0_daemon.embedded.engine import Engine
 from ia0_daemon.embedded.exchange import Exchange
 from ia0_daemon.embedded.failures import bad_request
-from ia0_daemon.embedded.inference_fields import COMMON_FIELDS, Common, read_common, require
+from ia0_daemon.embedded.inference_fields import COMMON_FIELDS, Common, completion, read_common, require
 from ia0_daemon.embedded.models import Model
 from ia0_daemon.embedded.options import Options
 from ia0_daemon.embedded.prompt import chat_prompt
@@ -135,17 +135,8 @@ def _pieces(
     options: Options,
     prompt: str,
 ) -> Iterator[Piece]:
-    common = request.common
-    completion = CompletionRequest(
-        prompt=prompt,
-        options=options,
-        format=common.format,
-        truncate=common.truncate,
-        logprobs=common.logprobs,
-        top_logprobs=common.top_logprobs,
-        images=request.images,
-    )
-    pieces = engine.answer(runner, context, completion)
+    asked = completion(request.common, prompt, options, request.images)
+    pieces = engine.answer(runner, context, asked)
     if request.tools:
         return with_tool_calls(pieces, ToolParser(model.template.source, request.tools))
     return pieces
