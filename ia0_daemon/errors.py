@@ -69,6 +69,12 @@ class ContextLengthExceeded(InvalidRequest):
 
     code = "CONTEXT_LENGTH_EXCEEDED"
 
+    @property
+    def prompt_tokens(self) -> int:
+        """Give how long the prompt was; 0 where the engine did not say."""
+        said = self.details.get("prompt_tokens")
+        return said if isinstance(said, int) else 0
+
 
 class Unauthorized(ServiceError):
     """No API key was presented, or none that is known."""

@@ -111,6 +111,8 @@ class ScriptedEngine:
     tags: list[str] = field(default_factory=lambda: [TAG])
     loaded: list[str] = field(default_factory=lambda: [TAG])
     received: list[dict[str, Any]] = field(default_factory=list)
+    request_ids: list[str | None] = field(default_factory=list)
+    """What each of them bore as X-Request-ID."""
     connections: set[int] = field(default_factory=set)
     hung_up: queue.SimpleQueue[bool] = field(default_factory=queue.SimpleQueue)
     """One entry for each caller who left before the answer was complete."""
@@ -192,6 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send({"modelfile": f"FROM {body['model']}\n"})
             return
         self.scripted.received.append(body)
+        self.scripted.request_ids.append(self.headers["X-Request-ID"])
         self.scripted.connections.add(self.client_address[1])
         script = self.scripted.next_script(body) if body["messages"] else self.scripted.load_script
         reply = Reply(self)

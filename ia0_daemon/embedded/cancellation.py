@@ -21,7 +21,9 @@ from ia0_daemon.embedded.failures import Cancelled
 class Context:
     """One request's life: cancelled once, for good."""
 
-    def __init__(self) -> None:
+    def __init__(self, request_id: str = "") -> None:
+        self.request_id = request_id
+        """What the caller calls it, for the log."""
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []

@@ -30,6 +30,7 @@ from ia0_daemon.embedded.runner import Runner
 from ia0_daemon.embedded.scheduler import Scheduler
 from ia0_daemon.embedded.script import Script, play
 from ia0_daemon.embedded.store import Store
+from ia0_daemon.embedded.told import told
 
 # Ollama never gives a model less context than this.
 LEAST_CONTEXT = 4
@@ -116,7 +117,7 @@ class Engine:
                 pieces = complete(runner, context, request)
             else:
                 pieces = play(scripted, runner, context, request.prompt)
-            yield from with_faults(pieces, self.faults, request.prompt, runner, context)
+            yield from told(with_faults(pieces, self.faults, request.prompt, runner, context), context)
 
     def _before_load(self) -> None:
         if self.faults.hit(Fault.WEDGE_SCHEDULER):

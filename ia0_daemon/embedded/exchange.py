@@ -42,7 +42,7 @@ class Exchange:
         self.method = method
         self.path = path
         self.headers = headers
-        self.context = Context()
+        self.context = Context(headers.get("X-Request-ID", ""))
         self.keep_open = keep_open
         self.status = 0
         self._connection = connection

@@ -24,6 +24,7 @@ class Fault(StrEnum):
     """Every fault; the variable is ``IA0_ENGINE_FAULT_<NAME>``."""
 
     LEAK_MB_PER_REQUEST = "LEAK_MB_PER_REQUEST"
+    MAP_MB_PER_REQUEST = "MAP_MB_PER_REQUEST"
     WEDGE = "WEDGE"
     HALF_WEDGE = "HALF_WEDGE"
     WEDGE_AFTER_TOKENS = "WEDGE_AFTER_TOKENS"

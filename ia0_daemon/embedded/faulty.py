@@ -49,9 +49,10 @@ def with_faults(
     if not faults:
         yield from pieces
         return
-    leaked = faults.number(Fault.LEAK_MB_PER_REQUEST, prompt)
-    if leaked:
-        runner.leak(leaked)
+    for fault, how in ((Fault.LEAK_MB_PER_REQUEST, "leak"), (Fault.MAP_MB_PER_REQUEST, "map")):
+        size = faults.number(fault, prompt)
+        if size:
+            runner.grow(how, size)
     plan = _plan(faults, prompt)
     _wait(context, plan.first_delay)
     count = 0

@@ -12,17 +12,18 @@ from typing import Any
 
 from ia0_daemon.embedded.binding import bind, check_object
 from ia0_daemon.embedded.cancellation import Context
-from ia0_daemon.embedded.completion import CompletionRequest, Piece
+from ia0_daemon.embedded.completion import Piece
 from ia0_daemon.embedded.deliver import Line, deliver, join_text
 from ia0_daemon.embedded.engine import Engine
 from ia0_daemon.embedded.exchange import Exchange
 from ia0_daemon.embedded.failures import bad_request
-from ia0_daemon.embedded.inference_fields import COMMON_FIELDS, Common, read_common, require
+from ia0_daemon.embedded.inference_fields import COMMON_FIELDS, Common, completion, read_common, require
 from ia0_daemon.embedded.models import Model
 from ia0_daemon.embedded.options import Options
 from ia0_daemon.embedded.prompt import chat_prompt
 from ia0_daemon.embedded.runner import Runner
 from ia0_daemon.embedded.template import Message
+from ia0_daemon.embedded.told import tell_prefill
 from ia0_daemon.embedded.tool_parser import ToolParser, with_tool_calls
 from ia0_daemon.embedded.wire import Stopwatch, timestamp, trailer
 
@@ -90,6 +91,8 @@ def _answer(
             HTTPStatus.OK, {**note, "done": False, "_debug_info": {"rendered_template": prompt}}
         )
         return
+    if request.messages[-1]["role"] == "assistant":
+        tell_prefill(request.messages[-1]["content"], exchange.context)
     pieces = _pieces(engine, exchange.context, model, request, runner, options, prompt)
     lines = (_line(common.model, piece, stopwatch) for piece in pieces)
     deliver(exchange, lines, stream=common.stream, join=lambda found: _joined(common.model, found))
@@ -132,17 +135,8 @@ def _pieces(
     options: Options,
     prompt: str,
 ) -> Iterator[Piece]:
-    common = request.common
-    completion = CompletionRequest(
-        prompt=prompt,
-        options=options,
-        format=common.format,
-        truncate=common.truncate,
-        logprobs=common.logprobs,
-        top_logprobs=common.top_logprobs,
-        images=request.images,
-    )
-    pieces = engine.answer(runner, context, completion)
+    asked = completion(request.common, prompt, options, request.images)
+    pieces = engine.answer(runner, context, asked)
     if request.tools:
         return with_tool_calls(pieces, ToolParser(model.template.source, request.tools))
     return pieces

@@ -12,12 +12,11 @@ from typing import Any
 
 from ia0_daemon.embedded.binding import bind
 from ia0_daemon.embedded.cancellation import Context
-from ia0_daemon.embedded.completion import CompletionRequest
 from ia0_daemon.embedded.deliver import Line, deliver, join_text
 from ia0_daemon.embedded.engine import Engine
 from ia0_daemon.embedded.exchange import Exchange
 from ia0_daemon.embedded.failures import EngineFailure, bad_request, model_not_found
-from ia0_daemon.embedded.inference_fields import COMMON_FIELDS, Common, read_common, require
+from ia0_daemon.embedded.inference_fields import COMMON_FIELDS, Common, completion, read_common, require
 from ia0_daemon.embedded.models import Model
 from ia0_daemon.embedded.options import Options
 from ia0_daemon.embedded.prompt import chat_prompt, render
@@ -148,16 +147,8 @@ def _lines(
     stopwatch: Stopwatch,
 ) -> Iterator[Line]:
     common, written = request.common, []
-    completion = CompletionRequest(
-        prompt=prompt,
-        options=options,
-        format=common.format,
-        truncate=common.truncate,
-        logprobs=common.logprobs,
-        top_logprobs=common.top_logprobs,
-        images=request.images,
-    )
-    for piece in engine.answer(runner, context, completion):
+    asked = completion(common, prompt, options, request.images)
+    for piece in engine.answer(runner, context, asked):
         written.append(piece.content)
         line: Line = {"model": common.model, "created_at": timestamp(), "response": piece.content}
         line |= {"thinking": piece.thinking} if piece.thinking else {}

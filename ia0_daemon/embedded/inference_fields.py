@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ia0_daemon.embedded.completion import CompletionRequest
 from ia0_daemon.embedded.durations import parse_keep_alive
 from ia0_daemon.embedded.engine import Asked, Engine
 from ia0_daemon.embedded.failures import bad_request
 from ia0_daemon.embedded.models import Model
+from ia0_daemon.embedded.options import Options
 
 MOST_TOP_LOGPROBS = 20
 _EFFORTS = ("high", "medium", "low", "max")
@@ -66,6 +68,19 @@ def read_common(given: dict[str, Any]) -> Common:
         render_only=given.get("_debug_render_only", False),
         unloads=keep_alive == 0,
         asked=Asked(given.get("options", {}), keep_alive, given.get("shift", True)),
+    )
+
+
+def completion(common: Common, prompt: str, options: Options, images: tuple[str, ...]) -> CompletionRequest:
+    """What is asked of the runner, once the prompt is rendered."""
+    return CompletionRequest(
+        prompt=prompt,
+        options=options,
+        format=common.format,
+        truncate=common.truncate,
+        logprobs=common.logprobs,
+        top_logprobs=common.top_logprobs,
+        images=images,
     )
 
 

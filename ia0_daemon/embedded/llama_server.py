@@ -4,19 +4,23 @@
 
 Owns the translation of llama-server's flags into xllamacpp's parameters. The HTTP
 listener inside of xllamacpp does the rest. Its standard input is a control pipe:
-``leak N`` allocates N MiB for good, which only a fault of the parent sends. The
-parent's end closes nothing here: an orphan goes on, as Ollama's does.
+``leak N`` allocates N MiB for good, ``map N`` maps N MiB of a file for good, which
+only faults of the parent send. The parent's end closes nothing here: an orphan
+goes on, as Ollama's does.
 """
 
 from __future__ import annotations
 
 import argparse
+import mmap
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from ia0_daemon.embedded.process_title import rename
 
@@ -40,7 +44,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"error: {os.environ[LOAD_FAILS_VARIABLE]}\n")
         return 1
     server = _start(options, os.environ)
-    obey(sys.stdin, [])
+    obey(sys.stdin, [], Path(options.model).parent)
     threading.Event().wait()
     del server
     return 0
@@ -106,12 +110,14 @@ def _start(options: argparse.Namespace, environ: Mapping[str, str]) -> object:
     return xllamacpp.Server(params)
 
 
-def obey(commands: Iterable[str], held: list[bytearray]) -> None:
-    """Carry out the parent's commands until the pipe ends; ``held`` keeps what leaks."""
+def obey(commands: Iterable[str], held: list[bytearray | mmap.mmap], folder: Path) -> None:
+    """Carry out the parent's commands until the pipe ends; ``held`` keeps what is never given back."""
     for line in commands:
         word, _, value = line.strip().partition(" ")
         if word == "leak":
             held.append(leak(int(float(value) * _MEBIBYTE)))
+        elif word == "map":
+            held.append(map_file(int(float(value) * _MEBIBYTE), folder))
 
 
 def leak(size: int) -> bytearray:
@@ -119,6 +125,20 @@ def leak(size: int) -> bytearray:
     block = bytearray(size)
     for offset in range(0, size, 4096):
         block[offset] = 1
+    return block
+
+
+def map_file(size: int, folder: Path) -> mmap.mmap:
+    """A file of this size in the page cache, mapped as weights are, with every page touched.
+
+    It has no name, so that it goes with the process. Not in /tmp, which may be memory itself.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(size))
+        file.flush()
+        block = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+    for offset in range(0, size, 4096):
+        block[offset]
     return block
 
 

@@ -29,6 +29,8 @@ from ia0_daemon.embedded.handle_pull import pull
 Handler = Callable[[Engine, Exchange], None]
 
 _log = logging.getLogger(__name__)
+# Questions of state, which watchers ask again and again.
+_QUIET = frozenset({"/", "/api/version", "/api/tags", "/api/ps"})
 _LOCAL_ENDINGS = (".localhost", ".local", ".internal")
 
 
@@ -85,7 +87,8 @@ class Router:
             _log.exception("unexpected failure path=%s", exchange.path)
             self._fail(exchange, HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         finally:
-            _log.info(
+            _log.log(
+                _level(exchange),
                 "%d | %9.3fs | %s %s",
                 exchange.status,
                 time.monotonic() - start,
@@ -113,6 +116,12 @@ class Router:
             exchange.send_text(HTTPStatus.METHOD_NOT_ALLOWED, "405 method not allowed")
         else:
             methods[exchange.method](self._engine, exchange)
+
+
+def _level(exchange: Exchange) -> int:
+    """Whoever watches the engine asks every few seconds: that must not hide what else happens."""
+    is_quiet = exchange.status == HTTPStatus.OK and exchange.path in _QUIET and exchange.method != "POST"
+    return logging.DEBUG if is_quiet else logging.INFO
 
 
 def is_allowed_host(host: str, hostname: str) -> bool:

@@ -104,11 +104,8 @@ class Runner:
     def _ended_text(self, code: int) -> str:
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(1)
-        how = (
-            f"exit status {code}"
-            if code >= 0
-            else f"signal: {signal.Signals(-code).name.removeprefix('SIG').lower()}"
-        )
+        # Go's words: "killed", "terminated", "segmentation fault".
+        how = f"exit status {code}" if code >= 0 else f"signal: {(signal.strsignal(-code) or '').lower()}"
         return f"llama-server process has terminated: {how}" + (
             f": {self.last_error}" if self.last_error else ""
         )
@@ -158,11 +155,11 @@ class Runner:
             raise EngineFailure(f"{path.removeprefix('/')} error: {error}") from error
         return answer
 
-    def leak(self, mebibytes: float) -> None:
-        """Let the child allocate this much for good (a fault)."""
+    def grow(self, how: str, mebibytes: float) -> None:
+        """Let the child take this much for good: ``leak`` or ``map`` (faults)."""
         if self._child.stdin is not None:
             with suppress(OSError):
-                self._child.stdin.write(f"leak {mebibytes}\n")
+                self._child.stdin.write(f"{how} {mebibytes}\n")
                 self._child.stdin.flush()
 
     def kill(self) -> None:

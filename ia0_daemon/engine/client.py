@@ -20,13 +20,16 @@ from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.prefill import PrefillHabits
 from ia0_daemon.engine.progress import Progress
 from ia0_daemon.engine.wire import EngineCut, Exchange, Wire
-from ia0_daemon.errors import EngineError, EngineInterrupted
+from ia0_daemon.errors import EngineError, EngineInterrupted, EngineTimeout
 
 if TYPE_CHECKING:
     from ia0_daemon.engine.watch import EngineWatch
     from ia0_daemon.settings.schema import Engine, Model
 
 CHAT = "/api/chat"
+# The least that shows that a model still writes.
+PROBE = [Message("user", "Hi")]
+PROBE_OPTIONS = {"num_predict": 1, "temperature": 0}
 # How long the end of a body may take once the answer is complete, in seconds; then the connection is cut.
 END_S = 0.5
 
@@ -41,6 +44,8 @@ class Question:
     """Sampling options under Ollama's names; the runner's options come from the model's settings."""
     may_resume: bool = True
     """Whether an answer that was cut after its first token may go on by prefill."""
+    request_id: str = ""
+    """The caller's request, for the engine's log; empty where the daemon asks for itself."""
 
     def chars(self) -> int:
         """Count the prompt's characters, which the bound of the first token grows with."""
@@ -73,11 +78,34 @@ class EngineClient:
         tag = question.model.tag
         self.progress.ask(tag)
         try:
-            exchange = self._post(question.model, question.messages, question.options, patience)
-        except BaseException:
+            exchange = self._post(
+                question.model, question.messages, question.options, patience, question.request_id
+            )
+        except BaseException as error:
             self.progress.end(tag, wrote=False)
+            if isinstance(error, EngineTimeout):
+                self.progress.doubt(tag)
             raise
         return self._answer(exchange, question.model, patience, self._settings.timeout_s)
+
+    def write_one_token(self, model: Model, keep_alive_s: int, patience: Patience, timeout_s: float) -> None:
+        """Have a model that is loaded write one token, with the options that its answers are asked with.
+
+        `keep_alive_s`: how long it is to stay loaded, which each asking decides anew. Raises as `answer`.
+        """
+        patience.bound("first_token", timeout_s, "restart.probe_timeout_s")
+        self.progress.ask(model.tag)
+        try:
+            exchange = self._post(model, PROBE, PROBE_OPTIONS, patience, keep_alive=keep_alive_s)
+        except BaseException:
+            self.progress.end(model.tag, wrote=False)
+            raise
+        answer = self._answer(exchange, model, patience, timeout_s)
+        try:
+            for _ in answer.texts():
+                pass
+        finally:
+            answer.close()
 
     def load(self, model: Model, patience: Patience) -> None:
         """Have the model loaded with the very options that its answers are asked with."""
@@ -121,15 +149,23 @@ class EngineClient:
         patience.bound("first_token", self._settings.first_token_timeout_s + extra_s, setting)
 
     def _post(
-        self, model: Model, messages: list[Message], options: dict[str, Any], patience: Patience
+        self,
+        model: Model,
+        messages: list[Message],
+        options: dict[str, Any],
+        patience: Patience,
+        request_id: str = "",
+        keep_alive: int | None = None,
     ) -> Exchange:
         runner = {"num_ctx": model.num_ctx} if model.num_ctx else {}
-        keep_alive = self._settings.keep_alive.wire()
         body = ChatRequest(
-            model=model.tag, messages=messages, options=options | runner, keep_alive=keep_alive
+            model=model.tag,
+            messages=messages,
+            options=options | runner,
+            keep_alive=self._settings.keep_alive.wire() if keep_alive is None else keep_alive,
         )
         try:
-            exchange = self._wire.post(CHAT, self._encoder.encode(body), patience)
+            exchange = self._wire.post(CHAT, self._encoder.encode(body), patience, request_id)
         except EngineCut as error:
             self._note_gone()
             raise EngineInterrupted(str(error)) from error
@@ -200,6 +236,8 @@ class Answer:
                     self._failed()
                     raise failures.of_text(self._error, self._exchange.status, self._tag)
                 if self.last is not None:
+                    if self.last.done_reason != "load":  # a stuck engine loads as ever
+                        self._progress.finished(self._tag)
                     return
                 self._patience.bound("between_tokens", self._silence_s, "engine.timeout_s (TIMEOUT)")
         except EngineCut as error:

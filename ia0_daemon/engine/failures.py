@@ -26,8 +26,14 @@ _TOO_LONG = re.compile(
 )
 _PROMPT_TOKENS = re.compile(r'"n_prompt_tokens":\s*(\d+)|request \((\d+) tokens\)')
 _CONTEXT_TOKENS = re.compile(r'"n_ctx":\s*(\d+)|context size \((\d+) tokens\)')
-# The model's own process has ended: the engine starts another one for the next request.
-_RUNNER_ENDED = ("model runner has unexpectedly stopped", "an error was encountered while running the model")
+# The model's own process has ended: the engine starts another one for the next request. Nothing is wrong with
+# one that was killed or told to end while it loaded, other than with one that gave up (exit status, abort).
+_RUNNER_ENDED = (
+    "model runner has unexpectedly stopped",
+    "an error was encountered while running the model",
+    "llama-server process has terminated: signal: killed",
+    "llama-server process has terminated: signal: terminated",
+)
 _CANNOT_LOAD = (
     "llama-server process has terminated",
     "timed out waiting for llama-server to start",
@@ -59,12 +65,12 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
         )
     if status == 503:
         return Overloaded("the engine's queue is full", retry_after_s=_RETRY_AFTER_S, engine_error=text)
-    if any(sign in text for sign in _CANNOT_LOAD):
-        return ModelUnavailable(f"the engine could not load {tag!r}: {text}", tag=tag, engine_error=text)
     if any(sign in text for sign in _RUNNER_ENDED):
         return EngineInterrupted(
             f"the model's process ended: {text}", engine_error=text, engine_status=status
         )
+    if any(sign in text for sign in _CANNOT_LOAD):
+        return ModelUnavailable(f"the engine could not load {tag!r}: {text}", tag=tag, engine_error=text)
     return EngineError(f"the engine failed: {text}", engine_error=text, engine_status=status)
 
 

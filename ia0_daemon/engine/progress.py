@@ -28,6 +28,9 @@ class Progress:
 
     def __init__(self) -> None:
         self._models: dict[str, Silence] = {}
+        self._began = time.monotonic()
+        self._alive: dict[str, float] = {}
+        self._doubted: set[str] = set()
         self._lock = threading.Lock()
 
     def ask(self, tag: str) -> None:
@@ -41,11 +44,13 @@ class Progress:
         with self._lock:
             before = self._models[tag]
             self._models[tag] = replace(before, writing=before.writing + 1, since=time.monotonic())
+            self._note_alive(tag)
 
     def heard(self, tag: str) -> None:
         """Say that another token has come."""
         with self._lock:
             self._models[tag] = replace(self._models[tag], since=time.monotonic())
+            self._note_alive(tag)
 
     def end(self, tag: str, *, wrote: bool) -> None:
         """Say that a request is over, however it ended."""
@@ -54,6 +59,28 @@ class Progress:
             if before.asked > 1:
                 writing = before.writing - wrote
                 self._models[tag] = replace(before, asked=before.asked - 1, writing=writing)
+
+    def finished(self, tag: str) -> None:
+        """Say that an answer came to its end, with a token or without: that is life, too."""
+        with self._lock:
+            self._note_alive(tag)
+
+    def doubt(self, tag: str) -> None:
+        """Say that a request waited for its first token in vain."""
+        with self._lock:
+            self._doubted.add(tag)
+
+    def is_doubted(self, tag: str) -> bool:
+        """Say whether one has waited in vain, and nothing has come since."""
+        return tag in self._doubted
+
+    def alive_at(self, tag: str) -> float:
+        """Give when it was last heard, however long ago; the beginning of all where it never was."""
+        return self._alive.get(tag, self._began)
+
+    def _note_alive(self, tag: str) -> None:
+        self._alive[tag] = time.monotonic()
+        self._doubted.discard(tag)
 
     def silences(self) -> dict[str, Silence]:
         """Give every model that something is expected of."""

@@ -35,8 +35,10 @@ MAX_IDLE = 128
 # Ollama refuses a foreign Host on a loopback listener with 403 [src server/routes.go].
 HEAD = (
     "POST {path} HTTP/1.1\r\nHost: localhost\r\n"
-    "Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+    "Content-Type: application/json\r\nContent-Length: {size}\r\n{more}\r\n"
 )
+# Goes along so that the engine's log, where it writes one, can be held against ours. Ollama ignores it.
+REQUEST_ID = "X-Request-ID: {}\r\n"
 
 
 class EngineCut(Exception):
@@ -135,20 +137,23 @@ class Wire:
         self._most_idle = MAX_IDLE
         self._lock = threading.Lock()
 
-    def post(self, path: str, body: bytes, patience: Patience) -> Exchange:
+    def post(self, path: str, body: bytes, patience: Patience, request_id: str = "") -> Exchange:
         """Send a request and return once the engine's status line and headers are there.
 
         A kept connection that turns out to be dead is replaced by a new one,
         once. Raises `EngineAbsent` where nobody listens, `EngineCut` where the
         connection ended without an answer, and what `patience` raises.
         """
+        more = REQUEST_ID.format(request_id) if request_id else ""
+        head = HEAD.format(path=self.address.path + path, size=len(body), more=more)
+        data = head.encode("ascii") + body
         sock = self._kept()
         if sock is not None:
             try:
-                return self._exchange(sock, path, body, patience)
+                return self._exchange(sock, data, patience)
             except EngineCut:
                 self.drop_idle()
-        return self._exchange(self._connect(), path, body, patience)
+        return self._exchange(self._connect(), data, patience)
 
     def lost(self) -> bool:
         """Say whether the engine has closed the kept connections, as it does when it ends; drops them then.
@@ -173,12 +178,11 @@ class Wire:
         for sock in idle:
             sock.close()
 
-    def _exchange(self, sock: socket.socket, path: str, body: bytes, patience: Patience) -> Exchange:
-        head = HEAD.format(path=self.address.path + path, size=len(body)).encode("ascii")
+    def _exchange(self, sock: socket.socket, data: bytes, patience: Patience) -> Exchange:
         file = cast("socket.socket", _WatchedSocket(sock, patience))
         response = http.client.HTTPResponse(file, method="POST")
         try:
-            self._send(sock, head + body)
+            self._send(sock, data)
             response.begin()
         except BaseException as error:
             sock.close()

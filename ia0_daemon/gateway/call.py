@@ -54,6 +54,8 @@ class Call:
     """Seconds that the engine says it wrote tokens for."""
     gate_s: float = 0.0
     """Seconds spent waiting at the gate while the engine was restarted."""
+    askings: int = 0
+    """How often the engine was asked: once, and once more for each time that it was cut or not there."""
     asked_again: int = 0
     """How often the whole request was asked again because the engine was cut."""
     resumed: int = 0

@@ -138,10 +138,11 @@ class LastingAnswer:
                 self._take_cut(again)
                 if time.monotonic() >= until or not self._may_go_on():
                     raise again from cut
-            except ContextLengthExceeded:
+            except ContextLengthExceeded as full:
                 if not self._was_seen():
                     raise
-                self._end_at_length()  # what was written fills the context: uncut, it had ended here, too
+                # What was written fills the context: uncut, it had ended here, too.
+                self._end_at_length(full.prompt_tokens)
                 return
             else:
                 return
@@ -151,11 +152,15 @@ class LastingAnswer:
         if self._was_seen():
             repeats = self._client.repeats_prefill(question.model, self._call.patience)
             self._seam = Seam(self.text(), question.options.get("stop", []), repeats=repeats)
+        self._call.askings += 1
         self._answer = self._client.answer(question, self._call.patience)
 
-    def _end_at_length(self) -> None:
-        """End the answer with what was written; how long the prompt was, nobody has said."""
-        self.last = ChatLine(done=True, done_reason="length")
+    def _end_at_length(self, prompt_tokens: int = 0) -> None:
+        """End the answer with what was written.
+
+        `prompt_tokens`: the prompt's and what was written, where the engine has said it.
+        """
+        self.last = ChatLine(done=True, done_reason="length", prompt_eval_count=prompt_tokens)
         self._settle("went_on")
 
     def _take_cut(self, cut: EngineInterrupted) -> None:

@@ -29,9 +29,9 @@ class Catalog:
             return self.default
         model = self._by_name.get(name)
         if model is None:
-            known = sorted(self._by_name)
+            known = [*sorted(self._by_name), AUTO]
             raise ModelNotFound(
-                f"model: there is no {name[:128]!r}; known: {', '.join(known)}, {AUTO}",
+                f"model: there is no {name[:128]!r}; known: {', '.join(known)}",
                 field="model",
                 value=name[:128],
                 known=known,

@@ -36,7 +36,13 @@ def generate(service: Service, live: Live, call: Call, http: Request) -> Respons
     model = live.catalog.choose(wanted.model)
     call.model, call.requested_model, call.stream = model.name, wanted.model or "", wanted.stream
     service.admission.enter(call.resources, live.settings.server.max_in_flight)
-    question = Question(model, _messages(wanted), _options(wanted, live), may_resume=wanted.resume)
+    question = Question(
+        model,
+        _messages(wanted),
+        _options(wanted, live),
+        may_resume=wanted.resume,
+        request_id=call.request_id,
+    )
     answer = LastingAnswer(live.client, service.gate, question, call, _endurance(service, live))
     call.resources.callback(answer.close)
     answer.begin()

@@ -89,10 +89,10 @@ def _health(service: Service, reasons: list[str]) -> dict[str, Any]:
         {"name": model.name, "tag": model.tag, "state": model_state(live, model.tag)}
         for model in live.catalog.models
     ]
-    complete = all(model["state"] in ("loaded", "available") for model in models)
+    troubles = _troubles(service, models)
     return {
-        "status": _word(service, reasons, complete=complete),
-        "reasons": reasons,
+        "status": _word(service, reasons, troubles),
+        "reasons": reasons + troubles,
         "version": __version__,
         "uptime_s": round(time.monotonic() - service.started, 1),
         "in_flight": service.admission.in_flight,
@@ -105,13 +105,23 @@ def _health(service: Service, reasons: list[str]) -> dict[str, Any]:
     }
 
 
-def _word(service: Service, reasons: list[str], *, complete: bool) -> str:
+def _word(service: Service, reasons: list[str], troubles: list[str]) -> str:
     if reasons:
         return "unavailable"
     if service.gate.closing is not None:
         return "draining"
-    failed = service.supervisor_status().get("state") == "failed"
-    return "ok" if complete and not failed else "degraded"
+    return "degraded" if troubles else "ok"
+
+
+def _troubles(service: Service, models: list[dict[str, str]]) -> list[str]:
+    """Give what is wrong though requests are answered, or why it will not mend itself."""
+    failed = service.supervisor_status().get("failed_because")
+    troubles = [f"restarts were given up (FAILED), `ia0 restart` tries again: {failed}"] if failed else []
+    missing = [model["tag"] for model in models if model["state"] == "missing"]
+    # Where none is there the host is not ready, which says so already.
+    if missing and len(missing) < len(models):
+        troubles.append(f"the engine does not have: {', '.join(missing)}")
+    return troubles
 
 
 def _engine(live: Live) -> dict[str, Any]:

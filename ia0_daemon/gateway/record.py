@@ -83,6 +83,7 @@ def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:
         "finish_reason": call.finish_reason,
         "ttft_ms": _ms(first_s) if first_s is not None else "",
         "gate_ms": _ms(call.gate_s) if call.gate_s else "",
+        "askings": call.askings if call.askings > 1 else "",
         "asked_again": call.asked_again or "",
         "resumed": call.resumed or "",
         "latency_ms": _ms(elapsed_s),
@@ -90,7 +91,7 @@ def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:
         "daemon_ms": _ms(daemon_s),
         **call.texts,
     }
-    return {name: value for name, value in fields.items() if value not in ("", False)}
+    return {name: value for name, value in fields.items() if value != "" and value is not False}
 
 
 def _ms(seconds: float) -> float:

@@ -15,10 +15,10 @@ import msgspec
 
 from ia0_daemon.local_services import manager, ports, processes
 from ia0_daemon.local_services.errors import ServiceError
-from ia0_daemon.local_services.manager import Outcome
+from ia0_daemon.local_services.manager import Outcome, Status
 from ia0_daemon.local_services.spec import load
 
-_ROW = "{:<10} {:<14} {:>8} {:>10}  {:<26} {}"
+_ROW = "{:<10} {:<14} {:>8} {:>10}  {:<26} {:<23} {}"
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
@@ -49,11 +49,17 @@ def stop(file: Path, dry_run: bool) -> None:
 @main.command()
 @click.argument("files", type=_FILE, nargs=-1, required=True)
 def status(files: tuple[Path, ...]) -> None:
-    """Print a table of the services of FILES; a missing file is a service that was never started."""
-    click.echo(_ROW.format("SERVICE", "STATE", "PID", "PROCESSES", "SINCE", "LOG"))
+    """Print a table of the services of FILES; a missing file is a service that was never set up.
+
+    Exit 0 when everything that was set up runs.
+    """
     with _explained():
-        for file in files:
-            click.echo(_row(file))
+        found = [manager.status(load(file)) if file.exists() else None for file in files]
+    click.echo(_ROW.format("SERVICE", "STATE", "PID", "PROCESSES", "SINCE", "ADDRESS", "LOG"))
+    for file, status_ in zip(files, found, strict=True):
+        click.echo(_row(file.stem, status_))
+    set_up = [status_ for status_ in found if status_ is not None]
+    raise SystemExit(0 if set_up and all(status_.state == "running" for status_ in set_up) else 1)
 
 
 @main.command()
@@ -68,12 +74,12 @@ def port(addresses: tuple[str, ...], own: str) -> None:
     raise SystemExit(1 if any(faults) else 0)
 
 
-def _row(file: Path) -> str:
-    if not file.exists():
-        return _ROW.format(file.stem, "not set up", "-", "-", "-", "-")
-    found = manager.status(load(file))
+def _row(name: str, found: Status | None) -> str:
+    if found is None:
+        return _ROW.format(name, "not set up", "-", "-", "-", "-", "-")
+    since, address = found.since or "-", found.address or "-"
     return _ROW.format(
-        found.service, found.state, found.pid or "-", found.processes, found.since or "-", found.log_path
+        found.service, found.state, found.pid or "-", found.processes, since, address, found.log_path
     )
 
 

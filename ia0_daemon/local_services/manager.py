@@ -54,6 +54,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None
     since: str = ""
     processes: int = 0
+    """Also what a main process that was killed has left behind."""
+    address: str = ""
+    """Where it is found; empty where its file does not say."""
     log_path: str = ""
 
 
@@ -84,15 +87,18 @@ def stop(service: Service, *, dry_run: bool = False) -> Outcome:
 def status(service: Service) -> Status:
     """Look, and change nothing."""
     record = records.read(Path(service.run_path))
+    there = len(processes.marked(service.run_path))
     if record is None or not processes.is_alive(record.identity):
-        return Status(service=service.name, state="stopped", log_path=service.log_path)
+        # A killed engine leaves the processes of its models behind.
+        return Status(service=service.name, state="stopped", processes=there, log_path=service.log_path)
     answers = not service.ready_url or readiness.answers(service.ready_url)
     return Status(
         service=service.name,
         state="running" if answers else "not answering",
         pid=record.identity.pid,
         since=record.started_at,
-        processes=len(processes.marked(service.run_path)),
+        processes=there,
+        address=service.address or "/".join(service.ready_url.split("/")[:3]),
         log_path=service.log_path,
     )
 

@@ -36,6 +36,8 @@ class Service(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     """Environment variables."""
     environment_files: tuple[AbsolutePath, ...] = ()
     """Files of ``NAME=value`` lines, read before ``environment``."""
+    address: str = ""
+    """Where people find it; empty: where ``ready_url`` is."""
     ready_url: str = ""
     """Answers 200 when the service is up; empty: it is up when it runs."""
     ready_timeout_s: Seconds = 30

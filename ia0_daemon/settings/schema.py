@@ -199,6 +199,10 @@ class Restart(Section, frozen=True):
     """The most that ``cooldown_s`` is doubled to."""
     calm_s: Annotated[Seconds, Between(1, 604800)] = Seconds(3600)
     """How long the engine must answer before FAILED is left without an operator."""
+    probe_idle_s: Annotated[Seconds, Between(0, 86400)] = Seconds(300)
+    """How long a loaded model may be silent before it is asked for a token, as a probe; 0: for ever."""
+    probe_timeout_s: Annotated[Seconds, Between(1, 3600)] = Seconds(60)
+    """How long that token may take before the engine is restarted."""
     unanswered_s: Annotated[Seconds, Between(1, 86400)] = Seconds(30)
     """How long the engine may leave /api/version unanswered before it is restarted."""
     stall_s: Annotated[Seconds, Between(0.5, 86400)] = Seconds(20)

@@ -26,6 +26,8 @@ class Signs:
     """The models that something is expected of."""
     is_deaf: Callable[[str], bool]
     """Whether a model's process does not even answer a question for its health."""
+    stuck: str = ""
+    """What a probe has found; empty where it found nothing."""
 
 
 def ailing(signs: Signs, unanswered_s: float, stall_s: float) -> Order | None:
@@ -45,6 +47,8 @@ def ailing(signs: Signs, unanswered_s: float, stall_s: float) -> Order | None:
         # Before the first token silence may be a long prompt, or loading: ask the process itself.
         if signs.is_deaf(tag):
             return Order(f"the process of {tag} does not answer for {silent_s:.0f} s", "stall", drain=False)
+    if signs.stuck:
+        return Order(signs.stuck, "stall", drain=False)
     heard = any(signs.now - silence.since < stall_s for silence in signs.silences.values() if silence.writing)
     if not signs.answers and signs.unanswered_for_s >= unanswered_s and not heard:
         reason = f"the engine has not answered /api/version for {signs.unanswered_for_s:.0f} s"

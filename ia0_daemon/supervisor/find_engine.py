@@ -23,20 +23,24 @@ RETRY_S = 10.0
 class Listener:
     """Finds the engine on this machine by the port that it listens on."""
 
-    def __init__(self, port: int, clock: Callable[[], float], proc: Path = PROC) -> None:
+    def __init__(self, port: Callable[[], int], clock: Callable[[], float], proc: Path = PROC) -> None:
+        """`port`: where the engine is now; a reload may change it."""
         self._port, self._clock, self._proc = port, clock, proc
+        self._searched = 0
         self._found: Identity | None = None
         self._next_search = float("-inf")
 
     def __call__(self) -> int | None:
         """The pid of the engine's parent process; None where there is none on this machine."""
-        if self._found is not None and _is_same(self._proc, self._found):
-            return self._found.pid
-        self._found = None
-        if self._clock() < self._next_search:
-            return None
+        port = self._port()
+        if port == self._searched:
+            if self._found is not None and _is_same(self._proc, self._found):
+                return self._found.pid
+            if self._clock() < self._next_search:
+                return None
+        self._searched, self._found = port, None
         self._next_search = self._clock() + RETRY_S
-        pid = _listening(self._port) or _serving(self._proc)
+        pid = _listening(port) or _serving(self._proc)
         stat = None if pid is None else read_stat(self._proc, pid)
         self._found = None if stat is None else Identity(stat.pid, stat.started)
         return None if self._found is None else self._found.pid

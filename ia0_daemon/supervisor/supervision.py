@@ -36,6 +36,8 @@ from ia0_daemon.supervisor.gauges import Gauges
 from ia0_daemon.supervisor.heartbeat import Heartbeat
 from ia0_daemon.supervisor.memory_metrics import MemoryMetrics
 from ia0_daemon.supervisor.operator_drain import DrainFile
+from ia0_daemon.supervisor.probe import Probe
+from ia0_daemon.supervisor.probed_engine import LiveEngine
 from ia0_daemon.supervisor.read_sample import Sampler, Surroundings
 from ia0_daemon.supervisor.read_unit import UnitReader
 from ia0_daemon.supervisor.remedy import Engine, Remedy
@@ -98,6 +100,13 @@ class Supervision:
         drain_file = DrainFile(Path(settings.events.path).with_name(DRAIN))
         self.drains = DrainCommands(self.supervisor, service.gate, self._engine, drain_file, self._settings)
         self.drains.recall()
+        probes = Counter("ia0_probes", "Probes of idle models, by result.", ("result",), registry=registry)
+        self.supervisor.probe = Probe(
+            LiveEngine(lambda: service.live),
+            self.supervisor.may_probe,
+            lambda: self._settings().restart,
+            lambda result: probes.labels(result).inc(),
+        )
         self._jobs_failed = Counter(
             "ia0_job_failures", "Scheduled jobs that raised, by job.", ("job",), registry=registry
         )
@@ -266,8 +275,10 @@ class Supervision:
             )
         if isinstance(controller, ProcessController):
             return Surroundings(lambda: controller.process().pid, self._settings)
-        port = engine_address.parse(self._settings().engine.host).port
-        return Surroundings(PortListener(port, time.monotonic), self._settings)
+        return Surroundings(PortListener(self._engine_port, time.monotonic), self._settings)
+
+    def _engine_port(self) -> int:
+        return engine_address.parse(self._settings().engine.host).port
 
     def _explain(self) -> list[str]:
         view = self.sense.view

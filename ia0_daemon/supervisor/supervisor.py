@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ia0_daemon.gate import Gate
     from ia0_daemon.settings.schema import Settings
     from ia0_daemon.supervisor.controller import Controller, EngineProcess
+    from ia0_daemon.supervisor.probe import Probe
     from ia0_daemon.supervisor.remedy import Remedy, Report
     from ia0_daemon.supervisor.samples import Sample
 
@@ -87,6 +88,7 @@ class Supervisor:
         self._last_action = Action("none", "", Why.OK)
         self._lock = threading.Lock()
         self.remedy: Remedy | None = None
+        self.probe: Probe | None = None
         self.failed = ""
         """Why restarts were given up; empty while they were not."""
         self._calm_since = 0.0
@@ -96,6 +98,7 @@ class Supervisor:
         self.last_restart: dict[str, object] | None = None
         """The latest of this daemon's: when, why, and whether it succeeded."""
         self._answered = True
+        self._ailment_told = False
         self.last: tuple[Sample, Verdict, Action] | None = None
         self.ticked_at = float("-inf")
 
@@ -108,11 +111,14 @@ class Supervisor:
         if order is not None:
             self._heal(order)
         elif self._answering().answers:
+            self._ailment_told = self._ailment_told and self._is_busy()
             self._let_pass()
         action = decide(verdict, self.state(sample), time.monotonic())
         self._tell_level(verdict)
         self._hand_over(action)
         self._recover_when_calm(verdict)
+        if self.probe is not None:
+            self.probe.look()
         self.last = (sample, verdict, action)
         self.ticked_at = time.monotonic()
 
@@ -147,6 +153,11 @@ class Supervisor:
             return answering.answers or not self.failed
         return answering.answers or answering.since_s < OBSERVED_RETURN_S
 
+    def may_probe(self) -> bool:
+        """Say whether the engine is there, and nobody is mending it or taking it out of service."""
+        is_left_alone = not (self._is_busy() or self.drained or self.failed)
+        return is_left_alone and self._gate.closing is None and self._answering().answers
+
     def restart(self, reason: str) -> bool:
         """Restart at an operator's word: outside the budget, out of FAILED. False while one is running."""
         self._leave_failed("an operator asked for a restart")
@@ -177,6 +188,7 @@ class Supervisor:
             "succeeded": report.succeeded,
         }
         if report.succeeded:
+            self._ailment_told = False  # whatever comes now is a new one
             return
         self._record(
             Kind.RESTART_FAILED,
@@ -195,12 +207,13 @@ class Supervisor:
         return self.remedy is not None and self.remedy.is_running
 
     def _ailing(self) -> Order | None:
-        if not self._controller.can_restart:
-            return None
         process = self._controller.process()
         self._tell_process(process)
         if self.failed or process.left_alone:
             return None
+        stuck = self.probe.finding if self.probe else ""
+        if not self._controller.can_restart:
+            return Order(stuck, "stall", drain=False) if stuck else None
         answering, settings = self._answering(), self._settings().restart
         signs = Signs(
             now=time.monotonic(),
@@ -209,6 +222,7 @@ class Supervisor:
             unanswered_for_s=0.0 if answering.answers else answering.since_s,
             silences=self._silences(),
             is_deaf=self._is_deaf,
+            stuck=stuck,
         )
         return ailing(signs, settings.unanswered_s, settings.stall_s)
 
@@ -219,7 +233,10 @@ class Supervisor:
         return any(is_deaf(pid) for pid in pids)
 
     def _heal(self, order: Order) -> None:
-        """Restart what is dead or stuck, as far as the budget goes."""
+        """Restart what is dead or stuck, as far as the budget goes; who only observes can but tell of it."""
+        if not self._controller.can_restart:
+            self._tell_ailment(order)
+            return
         if self.drained is not None:
             self._tell_once(
                 order.cause, f"no restart, since an operator has drained this host: {order.reason}"
@@ -229,11 +246,16 @@ class Supervisor:
         if left.is_spent:
             self._fail(order.reason)
         elif left.cooldown_left_s <= 0:
-            summary = f"The engine is ailing: {order.reason}."
-            self._record(
-                Kind.ENGINE_CRASHED, summary, {"cause": order.cause, **self._controller.post_mortem()}
-            )
+            self._tell_ailment(order)
             self._begin(order)
+
+    def _tell_ailment(self, order: Order) -> None:
+        """Record what is wrong, once: restarts that fail are events of their own."""
+        if not self._ailment_told:
+            self._ailment_told = True
+            summary = f"The engine is ailing: {order.reason}."
+            details = {"cause": order.cause, **self._controller.post_mortem()}
+            self._record(Kind.ENGINE_CRASHED, summary, details)
 
     def _tell_process(self, process: EngineProcess) -> None:
         """Record what happened to the engine's process without the supervisor, and why it is left alone."""

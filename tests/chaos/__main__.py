@@ -1,8 +1,9 @@
 """`make chaos`: is a request lost when the engine is restarted, killed or stopped under load?
 
-Prints a row for each fault: sent, answered, waited, asked again, went on,
-explicit errors, lost. Ends with 1 where a request was lost, a stream did not go
-on, a seam is not clean, or client, daemon and engine disagree.
+Prints a row for each fault, in which clients, daemon and engine have each their
+own count: answered, explicit errors, lost; waited, asked again, went on, asked;
+begun, finished, cut. Ends with 1 where a request was lost, a stream did not go
+on, a seam is not clean, or the three disagree on any request.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos import scenarios
+from tests.chaos import agree, scenarios
 from tests.chaos.world import world
 
 ENGINE = {
@@ -49,15 +50,18 @@ def main() -> int:
 
 
 def _run(folder: Path, restarts: int) -> int:
+    _say(f"{'':26} {'under way':>12}   {'clients':>17}   {'daemon':>31}   {'engine':>18}")
     _say(
-        f"{'fault':26} {'open':>4} {'writing':>7} {'sent':>5} {'answ.':>5} {'waited':>6} {'again':>5} "
-        f"{'went on':>7} {'error':>5} {'lost':>4}  {'s':>5}"
+        f"{'fault':26} {'open':>4} {'writing':>7}   {'answ.':>5} {'error':>5} {'lost':>5}   "
+        f"{'answ.':>5} {'waited':>6} {'again':>5} {'went on':>7} {'asked':>5}   "
+        f"{'begun':>5} {'finish.':>7} {'cut':>4}  {'s':>5}"
     )
     with world(folder, ENGINE, SECTIONS) as made:
         rows = scenarios.run(made, restarts, _show)
-        faults = [fault for row in rows for fault in row.faults]
-        faults += _not_cut(rows, restarts)
-    _say("in all: " + ", ".join(f"{name} {number}" for name, number in scenarios.totals(rows)))
+        trials = scenarios.trials(made)
+    faults = [f"{row.name.strip()}: {fault}" for row in rows for fault in row.faults]
+    faults += _in_all(rows, restarts)
+    _say_sums(rows, trials)
     for fault in faults:
         _say(f"FAULT {fault}")
     _say(f"{len(rows) - 1} faults survived, nothing lost" if not faults else f"{len(faults)} faults found")
@@ -73,16 +77,42 @@ def _say(text: str) -> None:
 def _show(row: scenarios.Row) -> None:
     count = row.count
     _say(
-        f"{row.name:26} {row.at['requests']:4} {row.at['writing']:7} {row.sent:5} {count['answered']:5} "
-        f"{count['waited']:6} {count['asked again']:5} {count['went on']:7} {count['error']:5} "
-        f"{count['lost']:4}  {row.seconds:5.1f}"
+        f"{row.name:26} {row.at['requests']:4} {row.at['writing']:7}   "
+        f"{count.answered:5} {count.error:5} {count.lost:5}   "
+        f"{count.daemon_answered:5} {count.waited:6} {count.again:5} {count.went_on:7} {count.asked:5}   "
+        f"{count.begun:5} {count.finished:7} {count.cut:4}  {row.seconds:5.1f}"
     )
 
 
-def _not_cut(rows: list[scenarios.Row], restarts: int) -> list[str]:
-    """A run in which nothing was ever cut proves nothing."""
-    went_on = sum(row.count["went on"] for row in rows)
-    return [] if went_on >= restarts else [f"only {went_on} streams went on: the faults hit nothing"]
+def _say_sums(rows: list[scenarios.Row], trials: int) -> None:
+    """Say the three counts, and how the engine's follows from the clients'."""
+    all_ = scenarios.totals(rows)
+    sent = sum(row.sent for row in rows)
+    _say(f"clients: sent {sent}, answered {all_.answered}, explicit errors {all_.error}, lost {all_.lost}")
+    _say(
+        f"daemon:  answered {all_.daemon_answered}; waited {all_.waited}, asked again {all_.again}, "
+        f"went on {all_.went_on}; asked the engine {all_.asked} times"
+    )
+    _say(
+        f"engine:  began {all_.begun} answers, finished {all_.finished}, {all_.cut} were cut; "
+        f"{all_.asked - all_.begun} askings were cut before it began them; {trials} for the daemon itself"
+    )
+    _say(
+        f"agreed:  {all_.finished} finished = {all_.answered} answered - {all_.at_length} cut behind their "
+        f"last token + {all_.unheard} finished unheard"
+    )
+
+
+def _in_all(rows: list[scenarios.Row], restarts: int) -> list[str]:
+    """What only all rows together can show."""
+    all_ = scenarios.totals(rows)
+    faults = agree.sums_disagree(all_)
+    sent, ended = sum(row.sent for row in rows), all_.answered + all_.error + all_.lost
+    if sent != ended:
+        faults.append(f"{sent} requests were sent, and {ended} came to an end")
+    if all_.went_on < restarts:  # a run in which nothing was ever cut proves nothing
+        faults.append(f"only {all_.went_on} streams went on: the faults hit nothing")
+    return faults
 
 
 if __name__ == "__main__":

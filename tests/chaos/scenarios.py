@@ -6,12 +6,14 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos import check
+from tests.chaos import agree
 from tests.chaos.clients import Callers, Outcome, wait_until_busy
+from tests.chaos.engine_log import OWN, Ledger
+from tests.chaos.seams import bad_seams
 from tests.chaos.world import World
 
 BUSY_REQUESTS, BUSY_STREAMS = 12, 4
@@ -28,7 +30,7 @@ class Row:
     name: str
     at: Counter[str]
     sent: int = 0
-    count: Counter[str] = field(default_factory=Counter)
+    count: agree.Counts = field(default_factory=agree.Counts)
     faults: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -77,7 +79,7 @@ def run(world: World, restarts: int, show: Callable[[Row], None]) -> list[Row]:
             fault(world)
             row.seconds = time.monotonic() - began
             rows.append(row)
-            row.sent, outcomes = _collect(world, callers)
+            row.sent, outcomes = callers.take()  # what is still under way is counted with the next row
             everything += outcomes
             _judge(row, outcomes, world)
             show(row)
@@ -88,34 +90,35 @@ def run(world: World, restarts: int, show: Callable[[Row], None]) -> list[Row]:
     return rows
 
 
-def _collect(world: World, callers: Callers) -> tuple[int, list[Outcome]]:
-    """Take what has come so far; those that are still under way are counted with the next row."""
-    return callers.take()
-
-
 def _rest(world: World, callers: Callers, everything: list[Outcome]) -> Row:
     """What was under way at the end, and what only all together can show."""
     row = Row("   the rest", Counter())
     row.sent, outcomes = callers.take()
     everything += outcomes
     _judge(row, outcomes, world)
-    row.faults += check.bad_seams(everything)
-    answered = sum(outcome.result == "answered" for outcome in everything)
-    row.faults += check.engine_disagrees(answered, (world.folder / "engine.log").read_text(errors="replace"))
+    row.faults += bad_seams(everything)
+    row.faults += agree.strangers(ledger(world), _lines(world), everything)
     return row
 
 
 def _judge(row: Row, outcomes: list[Outcome], world: World) -> None:
+    row.count, faults = judge(outcomes, world)
+    row.faults += faults
+
+
+def judge(outcomes: list[Outcome], world: World) -> tuple[agree.Counts, list[str]]:
+    """Count what clients, daemon and engine say of these requests, and find what is wrong with it."""
     wanted = {outcome.request_id for outcome in outcomes}
     # The daemon writes its line when the last byte is out: the client may be a moment ahead of it.
     world.daemon.wait_for(lambda: wanted <= _lines(world).keys())
-    log = _lines(world)
-    row.count = check.tallies(outcomes, log)
-    row.faults += check.disagreements(outcomes, log)
-    row.faults += [f"{each.request_id}: lost: {each.trouble}" for each in outcomes if each.result == "lost"]
-    row.faults += [
+    log, engines = _lines(world), ledger(world)
+    counts = agree.count(outcomes, log, engines)
+    faults = agree.disagreements(outcomes, log, engines) + agree.sums_disagree(counts)
+    faults += [f"{each.request_id}: lost: {each.trouble}" for each in outcomes if each.result == "lost"]
+    faults += [
         f"{each.request_id}: explicit error {each.code}" for each in outcomes if each.result == "error"
     ]
+    return counts, faults
 
 
 def _lines(world: World) -> dict[str, dict[str, Any]]:
@@ -140,9 +143,19 @@ def _until(condition: Callable[[], bool], otherwise: str) -> None:
         time.sleep(0.1)
 
 
-def totals(rows: list[Row]) -> Iterator[tuple[str, int]]:
+def totals(rows: list[Row]) -> agree.Counts:
     """Add the rows up."""
-    names = ("answered", "waited", "asked again", "went on", "error", "lost")
-    yield "sent", sum(row.sent for row in rows)
-    for name in names:
-        yield name, sum(row.count[name] for row in rows)
+    counts = agree.Counts()
+    for row in rows:
+        counts.add(row.count)
+    return counts
+
+
+def trials(world: World) -> int:
+    """How many answers the engine began for the daemon itself, which tries a prefill."""
+    return ledger(world).requests[OWN].begun
+
+
+def ledger(world: World) -> Ledger:
+    """What the engine has logged so far."""
+    return Ledger((world.folder / "engine.log").read_text(errors="replace"))

@@ -38,6 +38,22 @@ def test_it_says_plainly_that_it_is_a_stand_in(engine: EngineProcess) -> None:
     assert "stand-in" in engine.log().splitlines()[0]
 
 
+def test_questions_of_state_do_not_fill_the_log_and_what_fails_does(engine: EngineProcess) -> None:
+    engine.get("/api/ps")
+    engine.post("/api/show", {"model": "nobody"})
+    assert "GET /api/ps" not in engine.log()
+    assert "404 |" in engine.log()
+    assert "POST /api/show" in engine.log()
+
+
+def test_its_log_tells_of_each_answer_whose_it_was_and_how_it_ended(engine: EngineProcess) -> None:
+    connection = begin(engine, ENDLESS | {"options": {"num_predict": 2, "seed": 1}})
+    connection.getresponse().read()
+    connection.close()
+    assert "msg=answer begun request=-" in engine.log()
+    assert "msg=answer finished request=- tokens=2 reason=length" in engine.log()
+
+
 def test_a_loaded_model_is_a_child_that_looks_like_llama_server(engine: EngineProcess) -> None:
     assert engine.post("/api/generate", LOAD)[1][0]["done_reason"] == "load"
     (child,) = engine.children()

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ia0_daemon.engine.prefill import PREFILL
-from tests.chaos.check import bad_seams
 from tests.chaos.clients import PLAIN, STREAM, Outcome
+from tests.chaos.seams import bad_seams
 from tests.daemon_process import DaemonProcess
 from tests.engine_process import EngineProcess, free_port
 from tests.integration.gateway.conftest import ask, send_and_leave_open

@@ -21,7 +21,10 @@ from tests.integration.provisioning.site import Site
         ("IA0_DIR", "/", "IA0_DIR=/: must be an absolute path"),
         ("IA0_DIR", f"/tmp/{'x' * 120}", "a socket's path may have 107 characters"),
         ("ENGINE", "vllm", "ENGINE=vllm: must be embedded"),
-        ("MAX_TOKENS", "many", "MAX_TOKENS=many: must be a whole number"),
+        ("MAX_TOKENS", "many", "'many' is not a whole number from 1 to 10000000 (MAX_TOKENS)"),
+        ("TIMEOUT", "soon", "'soon' is not a duration such as 30s or 500ms, from 100ms to 24h (TIMEOUT)"),
+        ("LOG_LEVEL", "loud", "'loud' is not one of DEBUG, INFO, WARNING, ERROR (LOG_LEVEL)"),
+        ("MODEL_QWEN2", "two words", "'two words' is not a model's name"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_rule(fresh_site: Site, name: str, value: str, rule: str) -> None:

@@ -57,13 +57,18 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @contextmanager
-def calling(made: World, plain: int = 2, streams: int = 2) -> Iterator[list[Outcome]]:
-    """A few callers, from when they are all under way; what they got is there when the block is over."""
+def calling(
+    made: World, plain: int = 2, streams: int = 2, writing: int | None = None
+) -> Iterator[list[Outcome]]:
+    """Callers, from when all are under way and `writing` streams (else all) are between their tokens.
+
+    What they got is there when the block is over.
+    """
     callers = Callers(made.daemon.url, plain, streams)
     outcomes: list[Outcome] = []
     callers.start()
     try:
-        made.daemon.wait_for(lambda: is_busy(callers.busy(), plain + streams, streams))
+        made.daemon.wait_for(lambda: is_busy(callers.busy(), plain + streams, writing or streams))
         yield outcomes
     finally:
         callers.stop()

@@ -88,6 +88,7 @@ def test_an_engine_that_crashes_again_and_again_ends_in_failed_and_one_alert(
         assert isinstance(told, dict)
         assert (told["state"], told["restarts_left"]) == ("failed", 0)
         assert told["failed_because"]
+        assert "restarts were given up (FAILED)" in str(health(made)["reasons"])
         made.daemon.wait_for(lambda: len(alerts(tmp_path)) >= 1)
         assert len(events(made, "restart_started")) == BUDGET
         assert len(events(made, "supervisor_failed")) == 1

@@ -92,7 +92,7 @@ def test_its_twin_whose_page_cache_and_mmapped_weights_double_is_left_alone(tmp_
 def test_the_children_of_an_engine_have_the_names_of_their_models(tmp_path: Path) -> None:
     env = {"IA0_ENGINE_FAULT_LEAK_MB_PER_REQUEST": str(SIZE)}
     with EngineProcess(tmp_path, env=env) as engine:
-        watched = Watched(Listener(engine.port, lambda: 0.0), tmp_path)
+        watched = Watched(Listener(lambda: engine.port, lambda: 0.0), tmp_path)
         ask = {"model": MODEL, "prompt": "a", "stream": False, "options": {"num_predict": 1, "num_ctx": 256}}
         engine.post("/api/generate", {"model": MODEL, "options": {"num_ctx": 256}})
         child = watched.settle()
@@ -106,13 +106,27 @@ def test_the_children_of_an_engine_have_the_names_of_their_models(tmp_path: Path
 def test_a_listener_that_ended_is_no_engine(tmp_path: Path) -> None:
     now = [0.0]
     with EngineProcess(tmp_path, models=()) as engine:
-        find = Listener(engine.port, lambda: now[0])
+        find = Listener(lambda: engine.port, lambda: now[0])
         assert find() == engine.pid
         engine.stop()
         assert find() is None
         now[0] = 1000.0
         engine.start()
         assert find() == engine.pid
+
+
+def test_who_listens_elsewhere_after_a_reload_is_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with (
+        EngineProcess(tmp_path / "a", models=()) as first,
+        EngineProcess(tmp_path / "b", models=()) as second,
+    ):
+        port = [first.port]
+        find = Listener(lambda: port[0], lambda: 0.0)
+        assert find() == first.pid
+        port[0] = second.port
+        assert find() == second.pid
 
 
 def test_a_look_costs_what_was_promised(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-from ia0_daemon.embedded.llama_server import leak, obey, parse
+import mmap
+from pathlib import Path
+
+from ia0_daemon.embedded.llama_server import leak, map_file, obey, parse
 
 
 def test_the_flags_that_ollama_passes_are_understood() -> None:
@@ -17,11 +20,17 @@ def test_the_flags_that_ollama_passes_are_understood() -> None:
     )
 
 
-def test_a_leak_is_held_and_other_commands_are_ignored() -> None:
-    held: list[bytearray] = []
-    obey(["leak 2\n", "what?\n", "leak 0.5\n"], held)
+def test_what_grows_is_held_and_other_commands_are_ignored(tmp_path: Path) -> None:
+    held: list[bytearray | mmap.mmap] = []
+    obey(["leak 2\n", "what?\n", "map 0.5\n"], held, tmp_path)
     assert [len(block) for block in held] == [2 << 20, 1 << 19]
+    assert isinstance(held[1], mmap.mmap)
 
 
 def test_every_page_of_a_leak_is_touched() -> None:
     assert all(leak(3 * 4096)[offset] for offset in range(0, 3 * 4096, 4096))
+
+
+def test_a_mapped_file_has_no_name_that_could_be_left_behind(tmp_path: Path) -> None:
+    assert len(map_file(4096, tmp_path)) == 4096
+    assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,35 @@ def test_texts_and_figures_come_through(client: EngineClient, patience: Patience
     assert text == "Hello world"
     assert answer.last is not None
     assert (answer.last.prompt_eval_count, answer.last.eval_count, answer.last.done_reason) == (7, 3, "stop")
+
+
+def test_the_callers_request_id_goes_along_and_what_the_daemon_asks_for_itself_has_none(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience
+) -> None:
+    engine.loaded = []
+    client.load(MODEL, patience)
+    client.answer(replace(QUESTION, request_id="order-7"), patience).close()
+    client.answer(QUESTION, patience).close()
+    assert engine.request_ids == [None, "order-7", None]
+
+
+def test_a_probe_asks_for_one_token_with_the_models_own_options_and_keeps_it_no_longer(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience
+) -> None:
+    before = client.progress.alive_at(TAG)
+    client.write_one_token(MODEL, 77, patience, 5)
+    (asked,) = engine.received
+    assert asked["options"] == {"num_predict": 1, "temperature": 0, "num_ctx": 512}
+    assert (asked["model"], asked["keep_alive"], asked["shift"]) == (TAG, 77, False)
+    assert client.progress.alive_at(TAG) > before
+    assert client.progress.silences() == {}
+
+
+def test_a_probe_that_is_not_answered_is_a_timeout(client: EngineClient, engine: ScriptedEngine) -> None:
+    engine.scripts = [[SILENCE]]
+    with pytest.raises(EngineTimeout, match=r"restart\.probe_timeout_s"):
+        client.write_one_token(MODEL, 77, bounded(5), 0.2)
+    assert client.progress.silences() == {}
 
 
 def test_what_is_sent(client: EngineClient, engine: ScriptedEngine, patience: Patience) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from ia0_daemon.engine.failures import of_response, of_text
+from ia0_daemon.errors import EngineInterrupted
 
 TAG = "qwen2:7b"
 STOPPED = (
@@ -46,6 +47,7 @@ TABLE = [
     (500, f"{STOPPED}: CUDA error", "ENGINE_ERROR"),
     (500, "an error was encountered while running the model: EOF", "ENGINE_ERROR"),
     (500, "llama-server process has terminated: exit status 1: oom", "MODEL_UNAVAILABLE"),
+    (500, "llama-server process has terminated: signal: aborted (core dumped)", "MODEL_UNAVAILABLE"),
     (500, "timed out waiting for llama-server to start - progress 0.00 - ", "MODEL_UNAVAILABLE"),
     (500, "unable to load full model on GPU", "MODEL_UNAVAILABLE"),
     (500, "prediction aborted, token repeat limit reached", "ENGINE_ERROR"),
@@ -55,6 +57,12 @@ TABLE = [
 @pytest.mark.parametrize(("status", "text", "code"), TABLE)
 def test_an_error_of_the_engine_becomes_a_code_of_ours(status: int, text: str, code: str) -> None:
     assert of_response(status, json.dumps({"error": text}).encode(), TAG).code == code
+
+
+@pytest.mark.parametrize("end", ["signal: killed", "signal: terminated: last words"])
+def test_a_model_whose_process_was_killed_while_it_loaded_may_be_asked_for_again(end: str) -> None:
+    error = of_text(f"llama-server process has terminated: {end}", 500, TAG)
+    assert isinstance(error, EngineInterrupted)
 
 
 def test_the_lengths_are_told_where_the_engine_tells_them() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import pytest
 
 from ia0_daemon.engine.client import EngineClient, Question
@@ -11,9 +12,10 @@ from ia0_daemon.engine.messages import Message
 from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.progress import Progress
 from ia0_daemon.engine.watch import EngineWatch
-from ia0_daemon.errors import ServiceError
+from ia0_daemon.errors import EngineTimeout, ServiceError
+from ia0_daemon.settings.units import Seconds
 from tests.fakes import MODEL
-from tests.scripted_engine import DONE, TAG, ScriptedEngine, Step, cut, piece, say, status, whole
+from tests.scripted_engine import DONE, TAG, ScriptedEngine, Step, cut, piece, say, status, until, whole
 
 QUESTION = Question(MODEL, [Message("user", "Say hello.")], {"num_predict": 9})
 
@@ -50,6 +52,39 @@ def test_each_token_is_heard_and_another_question_is_not() -> None:
     begun = progress.silences()[TAG].since
     progress.heard(TAG)
     assert asked < begun < progress.silences()[TAG].since
+
+
+def test_when_a_model_was_heard_is_known_after_its_answer() -> None:
+    progress = Progress()
+    never = progress.alive_at(TAG)
+    progress.ask(TAG)
+    progress.end(TAG, wrote=False)
+    assert progress.alive_at(TAG) == never
+    for hear in (progress.begin, progress.heard, progress.finished):
+        before = progress.alive_at(TAG)
+        progress.ask(TAG)
+        hear(TAG)
+        assert progress.alive_at(TAG) > before
+    assert progress.alive_at("another") == never
+
+
+def test_a_doubt_ends_with_the_next_token() -> None:
+    progress = Progress()
+    progress.doubt(TAG)
+    assert (progress.is_doubted(TAG), progress.is_doubted("another")) == (True, False)
+    progress.finished(TAG)
+    assert not progress.is_doubted(TAG)
+
+
+def test_who_waits_for_the_first_token_in_vain_doubts(client: EngineClient, engine: ScriptedEngine) -> None:
+    engine.scripts = [[until(threading.Event())]]
+    client._settings = msgspec.structs.replace(client._settings, first_token_timeout_s=Seconds(0.2))
+    with pytest.raises(EngineTimeout):
+        ask(client)
+    assert client.progress.is_doubted(TAG)
+    engine.scripts = [whole("one")]
+    ask(client)
+    assert not client.progress.is_doubted(TAG)
 
 
 def test_models_are_told_apart() -> None:
@@ -113,8 +148,16 @@ def test_loading_is_no_writing(client: EngineClient, engine: ScriptedEngine, wat
     thread.start()
     assert begun.wait(10)
     assert told(client.progress) == (1, 0)
+    never = client.progress.alive_at(TAG)
     go_on.set()
     thread.join()
+    assert client.progress.alive_at(TAG) > never  # of the answer that came after it
+
+
+def test_loading_is_no_life(client: EngineClient) -> None:
+    before = client.progress.alive_at(TAG)
+    client.load(MODEL, Patience(bool))
+    assert client.progress.alive_at(TAG) == before
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_json_in_utf8_is_taken(http: FlaskClient, kind: str) -> None:
 def test_a_model_that_is_not_there_is_not_found(generate: Generate) -> None:
     response = generate({"prompt": "Hi", "model": "gpt-4"})
     assert refusal(response) == (404, "MODEL_NOT_FOUND")
-    assert response.get_json()["details"]["known"] == ["llama3.1-8b", "qwen2-7b", "smollm2-135m"]
+    assert response.get_json()["details"]["known"] == ["llama3.1-8b", "qwen2-7b", "smollm2-135m", "auto"]
 
 
 def test_what_is_asked_of_the_engine(generate: Generate, engine: FakeClient) -> None:

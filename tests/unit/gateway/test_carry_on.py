@@ -97,7 +97,8 @@ def test_what_is_cut_before_its_first_token_is_asked_again(
     assert text(answer) == "Hello"
     assert "resumed" not in lines(answer)[-1]
     assert engine.asked[0] is engine.asked[1]
-    assert [(line["asked_again"], line.get("resumed")) for line in log_lines()] == [(1, None)]
+    said = ("askings", "asked_again", "resumed")
+    assert [[line.get(name) for name in said] for line in log_lines()] == [[2, 1, None]]
     assert outcomes(service) == {"cut": 1, "asked_again": 1}
     assert (kept(service, "asked_again"), kept(service, "went_on")) == (1, 0)
 
@@ -194,13 +195,22 @@ def test_a_cut_right_behind_the_last_token_is_the_end(
     assert outcomes(service) == {"cut": 1, "went_on": 1}
 
 
+@pytest.mark.parametrize(
+    ("said", "prompt_tokens"), [({"prompt_tokens": 60, "context_tokens": 59}, 58), ({}, 0)]
+)
 def test_a_context_that_is_full_of_what_was_written_is_the_end(
-    generate: Generate, engine: FakeClient, service: Service
+    generate: Generate,
+    engine: FakeClient,
+    service: Service,
+    log_lines: Lines,
+    said: dict[str, int],
+    prompt_tokens: int,
 ) -> None:
-    engine.script = [FakeAnswer(["a", "b", cut()]), full()]
+    engine.script = [FakeAnswer(["a", "b", cut()]), ContextLengthExceeded("too long", **said)]
     answer = generate(STREAM)
     last = lines(answer)[-1]
     assert (text(answer), last["finish_reason"], last["completion_tokens"]) == ("ab", "length", 2)
+    assert [last["prompt_tokens"]] == [line["prompt_tokens"] for line in log_lines()] == [prompt_tokens]
     assert outcomes(service) == {"cut": 1, "went_on": 1}
 
 

@@ -96,6 +96,20 @@ def test_health_is_degraded_where_one_model_of_two_is_missing(
     reconfigure(models={"a": MODEL, "b": OTHER})
     response = http.get("/health")
     assert (response.status_code, response.get_json()["status"]) == (200, "degraded")
+    assert response.get_json()["reasons"] == ["the engine does not have: other:1b"]
+
+
+def test_health_says_plainly_that_restarts_were_given_up_and_what_to_do(
+    http: FlaskClient, service: Service, control: FakeControl
+) -> None:
+    service.supervisor_status = lambda: {"state": "failed", "failed_because": "no such program"}
+    given_up = "restarts were given up (FAILED), `ia0 restart` tries again: no such program"
+    body = http.get("/health").get_json()
+    assert (body["status"], body["reasons"]) == ("degraded", [given_up])
+    control.reachable = False
+    service.live.watch.refresh()
+    body = http.get("/health").get_json()
+    assert (body["status"], body["reasons"][1:]) == ("unavailable", [given_up])
 
 
 def test_models_are_told_by_every_name(http: FlaskClient, reconfigure: Reconfigure) -> None:

@@ -41,10 +41,20 @@ def test_a_fault_is_a_sentence_and_exit_code_one(tmp_path: Path) -> None:
     assert (code, said.startswith("Error: ")) == (1, True)
 
 
-def test_status_is_a_row_for_each_service(file: Path, tmp_path: Path) -> None:
+def test_status_is_a_row_for_each_service_and_fails_where_what_is_set_up_does_not_run(
+    file: Path, tmp_path: Path
+) -> None:
+    code, said = ask("status", file, tmp_path / "engine.toml")
+    assert code == 1
+    assert [line.split()[:2] for line in said.splitlines()[1:]] == [["sleeper", "stopped"], ["engine", "not"]]
+
+
+def test_status_is_content_where_everything_that_is_set_up_runs(file: Path, tmp_path: Path) -> None:
+    ask("start", file)
     code, said = ask("status", file, tmp_path / "engine.toml")
     assert code == 0
-    assert [line.split()[:2] for line in said.splitlines()[1:]] == [["sleeper", "stopped"], ["engine", "not"]]
+    assert [line.split()[:2] for line in said.splitlines()[1:]] == [["sleeper", "running"], ["engine", "not"]]
+    assert ask("status", tmp_path / "engine.toml")[0] == 1
 
 
 def test_port_fails_for_a_taken_one_and_says_who(make_service: MakeService) -> None:

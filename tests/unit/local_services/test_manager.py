@@ -174,6 +174,25 @@ def test_folders_that_are_missing_are_made_for_this_user_alone(
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("log-folder", "run")} == {0o700}
 
 
+def test_status_counts_what_a_killed_service_has_left_behind(python_service: MakeService) -> None:
+    service = python_service(CHILD_THAT_STAYS, stop_timeout_s=0.5)
+    first = manager.start(service)
+    until(lambda: len(alive(service)) == 2)
+    kill(service, first.pid)
+    found = manager.status(service)
+    assert (found.state, found.processes) == ("stopped", 1)
+
+
+def test_status_says_where_a_service_is_found(make_service: MakeService) -> None:
+    service = make_service()
+    manager.start(service)
+    assert manager.status(service).address == ""
+    told = msgspec.structs.replace(service, ready_url="http://127.0.0.1:9/health/live")
+    assert manager.status(told).address == "http://127.0.0.1:9"
+    told = msgspec.structs.replace(told, address="http://127.0.0.1:8")
+    assert manager.status(told).address == "http://127.0.0.1:8"
+
+
 def test_status_says_what_runs(make_service: MakeService) -> None:
     service = make_service()
     assert manager.status(service).state == "stopped"

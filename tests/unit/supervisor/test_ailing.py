@@ -53,6 +53,12 @@ def test_an_engine_that_writes_tokens_lives_whatever_its_version_route_does() ->
     assert cause(replace(WELL, answers=False, unanswered_for_s=99, silences={"a": writing(99.9)})) == ""
 
 
+def test_what_a_probe_found_is_a_stall() -> None:
+    order = ailing(replace(WELL, stuck="it wrote nothing"), 30, 20)
+    assert order is not None
+    assert (order.cause, order.reason, order.drain) == ("stall", "it wrote nothing", False)
+
+
 def test_nothing_is_waited_for_where_nothing_will_come() -> None:
     order = ailing(replace(WELL, process_runs=False), 30, 20)
     assert order is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -70,6 +71,10 @@ class Case:
         )
         self.remedy = cast("Any", FakeRemedy())
         self.supervisor.remedy = self.remedy
+
+    def find(self, finding: str) -> None:
+        """Have a probe find this."""
+        self.supervisor.probe = cast("Any", SimpleNamespace(finding=finding, look=lambda: None))
 
     def look(self) -> tuple[Sample, Verdict]:
         """The part of the sense."""
@@ -176,10 +181,69 @@ def test_a_crash_is_told_once_and_mended_without_a_drain(case: Case) -> None:
     assert (order.cause, order.drain) == ("crash", False)
 
 
+def test_each_crash_after_a_restart_that_worked_is_told(case: Case) -> None:
+    remedy = case.with_real_remedy()
+    case.controller.during = case.mend
+    for crashes in (1, 2):
+        case.crash()
+        case.tick_to_the_end(remedy)
+        assert case.diary.count(Kind.ENGINE_CRASHED) == crashes
+
+
+def test_a_crash_after_a_failed_restart_and_a_calm_is_a_new_one(case: Case) -> None:
+    remedy = case.with_real_remedy()
+    case.controller.error = ControllerError("no such program")
+    case.crash()
+    case.tick_to_the_end(remedy)
+    case.mend()
+    case.tick(after_s=20)
+    case.crash()
+    case.tick_to_the_end(remedy)
+    assert case.diary.count(Kind.ENGINE_CRASHED) == 2
+
+
 def test_an_engine_that_stalls_in_mid_answer_is_restarted(case: Case) -> None:
     case.silences = {"m:1": Silence(asked=1, writing=1, since=case.clock.now - 30)}
     case.tick()
     assert causes(case) == ["stall"]
+
+
+def test_an_engine_that_a_probe_found_stuck_is_restarted(case: Case) -> None:
+    case.find("m:1 wrote nothing")
+    case.tick()
+    (order,) = case.remedy.orders
+    assert (order.cause, order.reason, order.drain) == ("stall", "m:1 wrote nothing", False)
+
+
+def test_who_only_observes_tells_once_that_the_engine_is_stuck(case: Case) -> None:
+    case.controller.can_restart = False
+    for finding in ("m:1 wrote nothing", "m:1 wrote nothing", "", "m:1 wrote nothing"):
+        case.find(finding)
+        case.tick()
+    assert case.diary.kinds() == [Kind.ENGINE_CRASHED, Kind.ENGINE_CRASHED]
+    assert case.remedy.orders == []
+    assert not case.supervisor.failed
+
+
+def test_an_engine_that_is_left_alone_and_answers_may_be_probed(case: Case) -> None:
+    assert case.supervisor.may_probe()
+    case.answering = GONE
+    assert not case.supervisor.may_probe()
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        lambda case: case.supervisor.restart("because"),
+        lambda case: case.supervisor.drain(),
+        lambda case: case.gate.close("restart", expected_s=1),
+        lambda case: setattr(case.supervisor, "failed", "no such program"),
+    ],
+    ids=["remedy", "drain", "gate", "failed"],
+)
+def test_nothing_is_probed_during(case: Case, busy: Callable[[Case], object]) -> None:
+    busy(case)
+    assert not case.supervisor.may_probe()
 
 
 @pytest.mark.parametrize("trouble", ["crash", "memory"])
@@ -424,6 +488,7 @@ def test_an_engine_that_cannot_be_restarted_ends_in_failed_with_the_gate_open(ca
         case.tick_to_the_end(remedy)
     assert case.controller.restarts == RESTART.max_restarts
     assert case.supervisor.failed == "no such program"
+    assert case.diary.count(Kind.ENGINE_CRASHED) == 1
     assert case.diary.count(Kind.RESTART_FAILED) == RESTART.max_restarts
     assert case.diary.count(Kind.SUPERVISOR_FAILED) == 1
     assert case.gate.closing is None
