@@ -43,7 +43,8 @@ from ia0_daemon.supervisor.read_unit import UnitReader
 from ia0_daemon.supervisor.remedy import Engine, Remedy
 from ia0_daemon.supervisor.schedule import TICK, Schedule
 from ia0_daemon.supervisor.sense import Sense
-from ia0_daemon.supervisor.supervisor import Answering, Supervisor
+from ia0_daemon.supervisor.supervisor import Supervisor
+from ia0_daemon.supervisor.tell import Answering
 from ia0_daemon.supervisor.unit_controller import UnitController
 from ia0_daemon.supervisor.verdicts import State
 from ia0_daemon.systemd.unit import Unit

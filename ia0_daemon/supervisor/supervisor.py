@@ -14,7 +14,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ia0_daemon.clock import timestamp
@@ -26,28 +25,23 @@ from ia0_daemon.supervisor.event_kinds import Kind
 from ia0_daemon.supervisor.operator_drain import Drain
 from ia0_daemon.supervisor.remedy import Order
 from ia0_daemon.supervisor.restart_budget import Allowance, Standing, standing
+from ia0_daemon.supervisor.tell import Answering, Recorder, Teller
 from ia0_daemon.supervisor.verdicts import Action, State, Verdict, Why
 
 if TYPE_CHECKING:
     from ia0_daemon.engine.progress import Silence
     from ia0_daemon.gate import Gate
     from ia0_daemon.settings.schema import Settings
-    from ia0_daemon.supervisor.controller import Controller, EngineProcess
+    from ia0_daemon.supervisor.controller import Controller
     from ia0_daemon.supervisor.probe import Probe
     from ia0_daemon.supervisor.remedy import Remedy, Report
     from ia0_daemon.supervisor.samples import Sample
 
 log = logging.getLogger(__name__)
 
-Recorder = Callable[[Kind, str, dict[str, object]], None]
-
-_OF_LEVEL = {"ok": Kind.MEMORY_OK, "soft": Kind.MEMORY_SOFT, "hard": Kind.MEMORY_HARD}
-
 # Without a controller, how long after the engine was last there its return is still hoped for, in seconds:
 # systemd brings Ollama back 3 s after a crash (RestartSec of its unit).
 OBSERVED_RETURN_S = 20.0
-# A unit that systemd starts or stops is left alone, which is worth a word once it lasts so long, in seconds.
-PASSING_S = 10.0
 # What callers of a drained host are told to wait, in seconds; when it is back only the operator knows.
 DRAIN_EXPECTED_S = 60
 
@@ -57,15 +51,6 @@ class Sense(Protocol):
 
     def look(self) -> tuple[Sample, Verdict]:
         """Take one sample and judge it with those before it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """Whether the engine answers, as the engine's watch last saw it."""
-
-    answers: bool
-    since_s: float
-    """For how long it has been so."""
 
 
 class Supervisor:
@@ -84,6 +69,7 @@ class Supervisor:
         self._gate, self._controller, self._sense = gate, controller, sense
         self._answering, self._silences = answering, silences
         self._settings, self._record = settings, record
+        self._tell = Teller(record, controller)
         self._restarts: list[float] = []
         self._last_action = Action("none", "", Why.OK)
         self._lock = threading.Lock()
@@ -94,11 +80,8 @@ class Supervisor:
         self._calm_since = 0.0
         self.drained: Drain | None = None
         """An operator's word, which only an operator takes back."""
-        self._told = ""
         self.last_restart: dict[str, object] | None = None
         """The latest of this daemon's: when, why, and whether it succeeded."""
-        self._answered = True
-        self._ailment_told = False
         self.last: tuple[Sample, Verdict, Action] | None = None
         self.ticked_at = float("-inf")
 
@@ -106,15 +89,16 @@ class Supervisor:
         """Look once, and do what is due."""
         sample, verdict = self._sense.look()
         if not self._is_busy():
-            self._tell_engine(self._answering())
+            self._tell.engine(self._answering())
         order = None if self._is_busy() else self._ailing()
         if order is not None:
             self._heal(order)
         elif self._answering().answers:
-            self._ailment_told = self._ailment_told and self._is_busy()
+            if not self._is_busy():
+                self._tell.forget_ailment()
             self._let_pass()
         action = decide(verdict, self.state(sample), time.monotonic())
-        self._tell_level(verdict)
+        self._tell.level(verdict, self.last[1].level if self.last else "ok")
         self._hand_over(action)
         self._recover_when_calm(verdict)
         if self.probe is not None:
@@ -188,7 +172,7 @@ class Supervisor:
             "succeeded": report.succeeded,
         }
         if report.succeeded:
-            self._ailment_told = False  # whatever comes now is a new one
+            self._tell.forget_ailment()  # whatever comes now is a new one
             return
         self._record(
             Kind.RESTART_FAILED,
@@ -208,7 +192,7 @@ class Supervisor:
 
     def _ailing(self) -> Order | None:
         process = self._controller.process()
-        self._tell_process(process)
+        self._tell.process(process, self._answering(), is_drained=self.drained is not None)
         if self.failed or process.left_alone:
             return None
         stuck = self.probe.finding if self.probe else ""
@@ -235,10 +219,10 @@ class Supervisor:
     def _heal(self, order: Order) -> None:
         """Restart what is dead or stuck, as far as the budget goes; who only observes can but tell of it."""
         if not self._controller.can_restart:
-            self._tell_ailment(order)
+            self._tell.ailment(order)
             return
         if self.drained is not None:
-            self._tell_once(
+            self._tell.left_alone(
                 order.cause, f"no restart, since an operator has drained this host: {order.reason}"
             )
             return
@@ -246,52 +230,8 @@ class Supervisor:
         if left.is_spent:
             self._fail(order.reason)
         elif left.cooldown_left_s <= 0:
-            self._tell_ailment(order)
+            self._tell.ailment(order)
             self._begin(order)
-
-    def _tell_ailment(self, order: Order) -> None:
-        """Record what is wrong, once: restarts that fail are events of their own."""
-        if not self._ailment_told:
-            self._ailment_told = True
-            summary = f"The engine is ailing: {order.reason}."
-            details = {"cause": order.cause, **self._controller.post_mortem()}
-            self._record(Kind.ENGINE_CRASHED, summary, details)
-
-    def _tell_process(self, process: EngineProcess) -> None:
-        """Record what happened to the engine's process without the supervisor, and why it is left alone."""
-        if process.news and self.drained is None:
-            kind = Kind.ENGINE_CRASHED if process.ended else Kind.ENGINE_UP
-            details = {"cause": "systemd", **self._controller.post_mortem()}
-            self._record(kind, f"{process.news}.", details)
-        if self._answering().answers:
-            self._told = ""
-        elif process.left_alone and self._answering().since_s >= PASSING_S:
-            self._tell_once(process.left_alone, f"the engine is left alone: {process.left_alone}")
-
-    def _tell_once(self, cause: str, why: str) -> None:
-        """Record why no restart comes; once for a cause, until the engine is well."""
-        if cause != self._told:
-            self._told = cause
-            self._record(Kind.RESTART_REFUSED, f"{why[0].upper()}{why[1:]}.", {"code": "left_alone"})
-
-    def _tell_engine(self, answering: Answering) -> None:
-        """Record that the engine has gone or come back by itself, once."""
-        if answering.answers == self._answered:
-            return
-        self._answered = answering.answers
-        if answering.answers:
-            self._record(Kind.ENGINE_UP, "The engine answers.", {})
-        else:
-            self._record(Kind.ENGINE_DOWN, "The engine does not answer.", {})
-
-    def _tell_level(self, verdict: Verdict) -> None:
-        """Record a change of the level, once."""
-        before = self.last[1].level if self.last else "ok"
-        if verdict.level == before:
-            return
-        summary = verdict.reasons[0].text if verdict.reasons else "Memory is below every threshold again."
-        reasons = [reason.text for reason in verdict.reasons]
-        self._record(_OF_LEVEL[verdict.level], summary, {"before": before, "reasons": reasons})
 
     def _hand_over(self, action: Action) -> None:
         if action.kind == "restart":

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
-
 from tests.chaos.check import bad_seams
+
 from tests.chaos.clients import PATIENCE_S, Callers, Outcome, wait_until_busy
 
 LONG_PROMPT = "Tell me a very long story about a lighthouse keeper, his dog, and every ship that passes."

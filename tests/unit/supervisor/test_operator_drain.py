@@ -20,7 +20,8 @@ from ia0_daemon.supervisor.drain_commands import DrainCommands
 from ia0_daemon.supervisor.event_kinds import Kind
 from ia0_daemon.supervisor.operator_drain import Drain, DrainFile
 from ia0_daemon.supervisor.remedy import Engine
-from ia0_daemon.supervisor.supervisor import Answering, Supervisor
+from ia0_daemon.supervisor.supervisor import Supervisor
+from ia0_daemon.supervisor.tell import Answering
 from tests.unit.supervisor.restart_fakes import Diary, FakeController, until
 
 HOLD: dict[str, object] = {"hold": True, "reason": "upgrade"}

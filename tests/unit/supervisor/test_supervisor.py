@@ -20,7 +20,8 @@ from ia0_daemon.supervisor.controller import ControllerError, EngineProcess, Hop
 from ia0_daemon.supervisor.event_kinds import Kind
 from ia0_daemon.supervisor.remedy import Engine, Phase, Remedy
 from ia0_daemon.supervisor.samples import Host, Identity, Sample
-from ia0_daemon.supervisor.supervisor import Answering, Supervisor
+from ia0_daemon.supervisor.supervisor import Supervisor
+from ia0_daemon.supervisor.tell import Answering
 from ia0_daemon.supervisor.thresholds import Beyond
 from ia0_daemon.supervisor.verdicts import Measure, Reason, Subject, Verdict
 from tests.unit.supervisor.restart_fakes import Diary, FakeController, FakeRemedy, until
