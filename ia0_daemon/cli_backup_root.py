@@ -45,8 +45,7 @@ def request_command(archive: str, config: str) -> None:
         unit.start()
     except UnitError as error:
         raise Failure([f"request: {error}", *(f"  {line}" for line in unit.journal(10))]) from None
-    for line in unit.journal(10):
-        click.echo(line)
+    click.echo(f"root has put back what it knows; `journalctl --unit={requested.UNIT}` names it")
 
 
 def restore_requested(config: str) -> tuple[Session, Restored, tuple[str, ...]]:
