@@ -1,6 +1,6 @@
 """What a host is and has, as one JSON object; runs there with the host's own python3 and changes nothing.
 
-    python3 - '{"ports": ["127.0.0.1:8080"], "folders": ["/opt"], "home": "/opt/ia0", "files": {NAME: PATH}}'
+python3 - '{"ports": ["127.0.0.1:8080"], "folders": ["/opt"], "home": "/opt/ia0", "files": {NAME: PATH}}'
 """
 
 import errno
