@@ -124,6 +124,8 @@ def test_who_follows_sees_what_comes(store: EventStore, file: Path) -> None:
         text=True,
         env={**os.environ, "IA0_CONFIG": str(file)},
         cwd=Path(__file__).parents[2],
+        # Who runs the tests in the background of a shell has SIGINT ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     seen = [process.stdout.readline().split()[2] for _ in range(3)]
