@@ -1,4 +1,4 @@
-"""CI expects every scenario of the test hosts, and no other; every role's example is run by one of them."""
+"""CI names every scenario of the test hosts, and no other; every role's example is run by one of them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ def roles() -> list[str]:
     return sorted(path.name for path in (REPOSITORY / "roles").iterdir() if (path / "tasks").is_dir())
 
 
-def test_ci_expects_every_scenario() -> None:
-    listed = re.search(r"^scenarios=\((.*)\)$", (REPOSITORY / ".ci/run").read_text(), re.M)
-    assert listed is not None
-    assert listed[1].split() == scenarios()
+def test_ci_runs_every_scenario_or_says_that_it_does_not_yet() -> None:
+    lists = dict(re.findall(r"^(scenarios|later)=\((.*)\)$", (REPOSITORY / ".ci/run").read_text(), re.M))
+    assert sorted(lists["scenarios"].split() + lists["later"].split()) == scenarios()
 
 
 def test_every_scenario_says_what_it_proves() -> None:
