@@ -96,7 +96,9 @@ class Caller(threading.Thread):
                 connection = self._ask(connection)
             except (OSError, http.client.HTTPException) as error:
                 self.lost.append(repr(error))
+                connection.close()
                 connection = self._connect()
+        connection.close()
 
     def _ask(self, connection: http.client.HTTPConnection) -> http.client.HTTPConnection:
         connection.request("POST", "/llm/generate", self._body, HEADERS)
