@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from tests.chaos.check import bad_seams
 
 from tests.chaos.clients import PATIENCE_S, Callers, Outcome, wait_until_busy
+from tests.chaos.seams import bad_seams
 
 LONG_PROMPT = "Tell me a very long story about a lighthouse keeper, his dog, and every ship that passes."
 # How long a fault may take at most, in seconds; a file that never comes must not keep the callers for ever.

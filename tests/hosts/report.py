@@ -12,9 +12,9 @@ from tests.hosts.run import Ran
 def write(path: Path, rows: Sequence[Ran]) -> None:
     """Write the report."""
     failed = [row for row in rows if not row.passed]
-    figures = {"tests": str(len(rows)), "failures": str(len(failed)), "errors": "0", "skipped": "0"}
     seconds = f"{sum(row.seconds for row in rows):.1f}"
-    suite = ET.Element("testsuite", name="hosts", time=seconds, **figures)
+    figures = {"tests": str(len(rows)), "failures": str(len(failed)), "errors": "0", "skipped": "0"}
+    suite = ET.Element("testsuite", {"name": "hosts", "time": seconds, **figures})
     for row in rows:
         case = ET.SubElement(suite, "testcase", classname="hosts", name=row.name, time=f"{row.seconds:.1f}")
         if not row.passed:
