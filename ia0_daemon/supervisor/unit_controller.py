@@ -147,7 +147,8 @@ def process_of(name: str, state: UnitState) -> EngineProcess:
         return EngineProcess(None, running=True, left_alone=f"systemd is starting {name} ({state.sub})")
     if state.active == "deactivating":
         return EngineProcess(None, running=True, left_alone=f"systemd is stopping {name} ({state.sub})")
-    if state.active == "inactive" and state.load == "loaded" and state.result == "success":
+    # Whatever it died of before: one that systemd gives up is "failed", one that it brings back "activating".
+    if state.active == "inactive" and state.load == "loaded":
         why = f"{name} was stopped by systemctl; `systemctl start {name}` or `ia0 restart` starts it"
         return EngineProcess(None, running=True, left_alone=why)
     how = _hopeless(name, state) or state.end() or f"{state.active} ({state.sub})"

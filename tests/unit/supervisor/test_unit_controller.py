@@ -81,6 +81,7 @@ def test_systemd_is_asked_once_while_the_process_lives(systemd: Systemd, control
         ({"MainPID": "0", "ActiveState": "activating", "SubState": "start-pre"}, True, "systemd is starting"),
         ({"MainPID": "0", "ActiveState": "deactivating", "SubState": "stop-post"}, True, "is stopping"),
         ({"MainPID": "0", "ActiveState": "inactive", "SubState": "dead"}, True, "was stopped by systemctl"),
+        ({**DEAD, "ActiveState": "inactive", "Result": "signal"}, True, "was stopped by systemctl"),
     ],
 )
 def test_each_state_of_a_unit_without_a_process_has_its_meaning(
