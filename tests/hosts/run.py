@@ -27,9 +27,11 @@ class Ran:
     seconds: float
     log: Path
 
-    def tail(self, lines: int = 60) -> str:
-        """The end of its output, where the reason is."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def tail(self, lines: int = 120) -> str:
+        """The end of what it said up to the step that failed: what follows only cleans up."""
+        said = self.log.read_text(errors="replace").splitlines()
+        end = next((at for at, line in enumerate(said, 1) if "Executed: Failed" in line), len(said))
+        return "\n".join(said[max(0, end - lines) : end])
 
 
 def scenarios() -> list[str]:
