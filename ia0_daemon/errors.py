@@ -4,11 +4,13 @@
       +- InvalidRequest            400 INVALID_REQUEST
       |    +- ContextLengthExceeded    400 CONTEXT_LENGTH_EXCEEDED
       +- Unauthorized              401 UNAUTHORIZED
+      +- Forbidden                 403 FORBIDDEN
       +- NotFound                  404 NOT_FOUND
       |    +- ModelNotFound            404 MODEL_NOT_FOUND
       +- MethodNotAllowed          405 METHOD_NOT_ALLOWED
       +- PayloadTooLarge           413 PAYLOAD_TOO_LARGE
       +- UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
+      +- RateLimited               429 RATE_LIMITED
       +- CallerGone                499 CALLER_GONE (logged, never sent: nobody is there to read it)
       +- InternalError             500 INTERNAL_ERROR
       +- EngineError               502 ENGINE_ERROR
@@ -86,6 +88,12 @@ class Unauthorized(ServiceError):
         return {**super().headers(), "WWW-Authenticate": 'Bearer realm="ia0"'}
 
 
+class Forbidden(ServiceError):
+    """The API key is known, but may not do this."""
+
+    status, code = 403, "FORBIDDEN"
+
+
 class NotFound(ServiceError):
     """There is nothing at this path."""
 
@@ -119,6 +127,12 @@ class UnsupportedMediaType(ServiceError):
     """The body is not JSON in UTF-8."""
 
     status, code = 415, "UNSUPPORTED_MEDIA_TYPE"
+
+
+class RateLimited(ServiceError):
+    """The API key has used up one of its limits; `Retry-After` says when to come back."""
+
+    status, code = 429, "RATE_LIMITED"
 
 
 class CallerGone(ServiceError):

@@ -56,6 +56,7 @@ class DaemonProcess:
             "engine": {"host": engine},
             "models.small": dict(MODEL),
             "events": {"path": str(folder / "events.db")},
+            "auth": {"keys_path": str(folder / "keys.toml"), "usage_path": str(folder / "usage.db")},
             "backup": {"path": str(folder / "backups"), "interval_s": 0},
         }
         self.configure(sections or {})

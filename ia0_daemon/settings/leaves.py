@@ -30,6 +30,7 @@ _PATTERNS = {
     r"^[0-9a-f]{64}$": "a SHA-256 in lower-case hex (64 digits); `ia0 keys hash` computes it from a key",
     r"^[a-z]{2,3}$": "a language code such as pt or en",
     r"^(json|slack)$": "one of json, slack",
+    r"^(refuse|strip)$": "one of refuse, strip",
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "a name of 1 to 64 letters, digits, dots, hyphens or underscores",
 }
 

@@ -12,9 +12,18 @@ from ia0_daemon.settings.schema import Settings
 
 # The listeners, their threads and their sockets are made once, at start.
 _SECTION = "server"
-# The history and the engine's controller are made once as well.
+# The history, the engine's controller, the day's count of tokens and the shared store are made once as well.
 _ONCE: frozenset[Path] = frozenset(
-    {("events", "path"), ("restart", "engine_service_file"), ("restart", "engine_unit")}
+    {
+        ("events", "path"),
+        ("restart", "engine_service_file"),
+        ("restart", "engine_unit"),
+        ("auth", "usage_path"),
+        ("shared", "url"),
+        ("shared", "url_file"),
+        ("shared", "prefix"),
+        ("shared", "timeout_s"),
+    }
 )
 
 

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from ia0_daemon.keys import EXAMPLE_KEYS, looks_like_key
 from ia0_daemon.settings import engine_address, listen_address
 from ia0_daemon.settings.findings import Finding, Rule
+from ia0_daemon.settings.gateway_rules import GATEWAY_RULES
 from ia0_daemon.settings.schema import Settings
 from ia0_daemon.settings.unit_rules import the_engine_has_one_keeper, units_are_services
 
@@ -234,4 +235,5 @@ RULES: tuple[Rule, ...] = (
     backups_are_not_backed_up,
     units_are_services,
     the_engine_has_one_keeper,
+    *GATEWAY_RULES,
 )

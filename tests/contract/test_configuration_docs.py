@@ -10,19 +10,23 @@ from ia0_daemon.settings import reference
 from ia0_daemon.settings.catalogue import USER_NAMES, as_section, hints, settings
 from ia0_daemon.settings.documented import words
 from ia0_daemon.settings.schema import (
+    Admission,
     Alerts,
     ApiKey,
     Auth,
     Backup,
+    Cache,
     Engine,
     Events,
     Limits,
     Log,
     Memory,
     Model,
+    Routing,
     Section,
     Server,
     Settings,
+    Shared,
 )
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -41,7 +45,25 @@ def test_the_page_names_every_setting_and_every_variable() -> None:
 
 
 @pytest.mark.parametrize(
-    "section", [Alerts, ApiKey, Auth, Backup, Engine, Events, Limits, Log, Memory, Model, Server, Settings]
+    "section",
+    [
+        Admission,
+        Alerts,
+        ApiKey,
+        Auth,
+        Backup,
+        Cache,
+        Engine,
+        Events,
+        Limits,
+        Log,
+        Memory,
+        Model,
+        Routing,
+        Server,
+        Settings,
+        Shared,
+    ],
 )
 def test_every_setting_has_its_sentence(section: type[Section]) -> None:
     said = words(section)

@@ -72,7 +72,7 @@ def test_the_socket_path_must_be_absolute(faults: Faults, path: str) -> None:
     assert "absolute" in faults(f'[server]\nsocket_path = "{path}"')["server.socket_path"].rule
 
 
-@pytest.mark.parametrize(("in_flight", "refused"), [(71, False), (72, True), (73, True)])
+@pytest.mark.parametrize(("in_flight", "refused"), [(143, False), (144, True), (145, True)])
 def test_a_thread_must_be_left_for_the_control_routes(faults: Faults, in_flight: int, refused: bool) -> None:
     assert ("server.max_in_flight" in faults(f"[server]\nmax_in_flight = {in_flight}")) is refused
 
