@@ -11,6 +11,7 @@ import faulthandler
 import logging
 import os
 import queue
+import resource
 import signal
 import socket
 import sys
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import disable_created_metrics
 
-from ia0_daemon import __version__, logs
+from ia0_daemon import __version__, descriptors, logs
 from ia0_daemon.control import CommandError, ControlServer, Handler
 from ia0_daemon.control_file import SocketInUseError
 from ia0_daemon.ending import SPARE_S, Ending
@@ -36,6 +37,7 @@ from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.record import record_refusal
 from ia0_daemon.gateway.service import Live, Service
+from ia0_daemon.gateway.turned_away import MOST_FAREWELLS
 from ia0_daemon.settings import engine_address, listen_address
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.restart import changed_needing_restart
@@ -59,6 +61,8 @@ PROBE_CONNECTIONS = 100
 PROBE_BODY_BYTES = 64 * 1024
 # A probe is answered in milliseconds; in seconds.
 PROBE_END_S = 3.0
+# With fewer connections than server.max_connections may say there is nothing worth serving.
+LEAST_CONNECTIONS = 16
 # Connections that wait in the kernel until they are accepted.
 BACKLOG = 1024
 
@@ -81,6 +85,7 @@ class Daemon:
         self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
         gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
+        self._connections = _connections(settings)
         self.service = Service(_live(settings), Metrics(), gate)
         self.supervision = Supervision(self.service, source)
         self.service.metrics.watch(self.service)
@@ -99,9 +104,10 @@ class Daemon:
                 api(self.service),
                 self._api_socket,
                 threads=server.threads,
-                connections=server.max_connections,
+                connections=self._connections,
                 body_bytes=server.max_body_bytes,
                 refused=partial(record_refusal, metrics=metrics),
+                request_s=server.request_timeout_s,
                 inherited=self._inherited,
             )
         ]
@@ -114,6 +120,7 @@ class Daemon:
                     connections=PROBE_CONNECTIONS,
                     body_bytes=PROBE_BODY_BYTES,
                     refused=partial(record_refusal, metrics=metrics),
+                    limit_setting="",
                     inherited=self._inherited,
                 )
             )
@@ -272,6 +279,25 @@ def _live(settings: Settings) -> Live:
     watch = EngineWatch(control, settings.engine.poll_interval_s)
     wire = Wire(address, settings.engine.connect_timeout_s)
     return Live.of(settings, EngineClient(wire, watch, settings.engine), watch)
+
+
+def _connections(settings: Settings) -> int:
+    """Give how many connections the API listener may have. Raises `CannotListen` where there are too few."""
+    server = settings.server
+    # One to the engine for each request under way; and those of both listeners that are turned away.
+    others = server.max_in_flight + PROBE_CONNECTIONS + 2 * MOST_FAREWELLS
+    fitting = descriptors.make_room(server.max_connections, others)
+    if fitting == server.max_connections:
+        return fitting
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    words = (
+        f"server.max_connections is {server.max_connections}, but this process may open {limit} files "
+        f"(RLIMIT_NOFILE; LimitNOFILE= of a unit), and {others + descriptors.SPARE} are needed beside them"
+    )
+    if fitting < LEAST_CONNECTIONS:
+        raise CannotListen(f"{words}: {fitting} connections are too few")
+    log.warning("%s: %d connections are taken", words, fitting, extra={"event": "few_descriptors"})
+    return fitting
 
 
 def _take_over(
