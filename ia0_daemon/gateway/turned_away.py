@@ -44,6 +44,8 @@ def refusal(error: ServiceError) -> bytes:
     lines = [
         f"HTTP/1.1 {error.status} {error.code}",
         *(f"{name}: {value}" for name, value in headers.items()),
+        "",
+        "",
     ]
     return "\r\n".join(lines).encode("latin-1") + body
 

@@ -1,10 +1,16 @@
-"""How long a connection may take for what it does."""
+"""How long a connection may take for what it does, and how bytes leave it."""
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ia0_daemon.gateway.connection import IDLE_S, TAKING_S, Pace
+import pytest
+from waitress.adjustments import Adjustments
+from waitress.channel import ClientDisconnected
+
+from ia0_daemon.gateway.connection import IDLE_S, TAKING_S, Connection, Pace
 
 
 @dataclass
@@ -84,3 +90,68 @@ def test_an_answer_that_was_taken_starts_the_time_anew() -> None:
     assert not too_slow_to_read(pace, channel, 1100)
     channel.total_outbufs_len = 7
     assert not too_slow_to_read(pace, channel, 1200)
+
+
+class FakeServer:
+    """What a connection asks of its server."""
+
+    def __init__(self) -> None:
+        self.active_channels: dict[int, object] = {}
+        self.pulled = 0
+
+    def pull_trigger(self) -> None:
+        self.pulled += 1
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Connection, socket.socket]]:
+    """A connection and its caller; each sending arrives as one packet."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.settimeout(10)
+    connection = Connection(FakeServer(), ours, ("", 0), Adjustments(sockets=[]), map={})
+    yield connection, theirs
+    theirs.close()
+    connection.handle_close()
+
+
+def test_what_is_written_is_sent_at_once(pair: tuple[Connection, socket.socket]) -> None:
+    connection, caller = pair
+    assert connection.write_soon(b"one") == 3
+    assert caller.recv(100) == b"one"
+    assert connection.server.pulled == 0
+
+
+def test_head_and_first_piece_go_out_together(pair: tuple[Connection, socket.socket]) -> None:
+    connection, caller = pair
+    with connection.in_one_piece():
+        connection.write_soon(b"head ")
+        connection.write_soon(b"body")
+    connection.write_soon(b"more")
+    assert [caller.recv(100), caller.recv(100)] == [b"head body", b"more"]
+
+
+def test_what_the_caller_does_not_take_waits_for_the_loop_in_its_order(
+    pair: tuple[Connection, socket.socket],
+) -> None:
+    connection, caller = pair
+    written = 0
+    while not connection.total_outbufs_len:
+        connection.write_soon(b"%06d" % written)
+        written += 1
+    connection.write_soon(b"%06d" % written)
+    assert connection.server.pulled > 0
+    caller.setblocking(False)
+    read = b""
+    while len(read) < 6 * (written + 1):
+        try:
+            read += caller.recv(100)
+        except BlockingIOError:
+            connection.handle_write()
+    assert read == b"".join(b"%06d" % number for number in range(written + 1))
+
+
+def test_a_writer_whose_caller_is_gone_is_told(pair: tuple[Connection, socket.socket]) -> None:
+    connection, _ = pair
+    connection.handle_close()
+    with pytest.raises(ClientDisconnected):
+        connection.write_soon(b"one")
