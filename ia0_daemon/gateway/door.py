@@ -57,7 +57,7 @@ class Door(TcpWSGIServer):
     ) -> None:
         """`limit_setting`: what an operator may raise where connections are turned away; empty: nothing."""
         self.refused, self.ending = refused, False
-        self._request_s, self._limit_setting = request_s, limit_setting
+        self._request_s, self._limit_setting = float(request_s), limit_setting
         self._watched = Watched()
         self._turned_away = TurnedAway(self._watched)
         self._is_paused = False

@@ -12,6 +12,7 @@ Owns the list and the turns; never reads or writes a connection itself.
 
 from __future__ import annotations
 
+import logging
 import select
 import threading
 import time
@@ -23,8 +24,12 @@ from waitress import wasyncore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+log = logging.getLogger(__name__)
+
 # How often connections are looked over for those whose time is up, in seconds.
 UPKEEP_S = 1.0
+# How long the loop rests after a defect of its own, in seconds.
+AFTER_FAULT_S = 0.1
 
 
 class Watched(dict[int, Any]):
@@ -98,7 +103,12 @@ class Loop:
     def run(self) -> None:
         """Take turns until nothing is watched any more."""
         while self._watched:
-            self.turn(max(0.0, self._upkeep_at - time.monotonic()))
+            try:
+                self.turn(max(0.0, self._upkeep_at - time.monotonic()))
+            except Exception:
+                # The edge of the thread: a defect must not leave the listener deaf, nor spin.
+                log.exception("a turn of a listener failed")
+                time.sleep(AFTER_FAULT_S)
         self._watched.close()
 
     def turn(self, timeout_s: float) -> None:

@@ -138,6 +138,17 @@ def test_upkeep_is_done_when_it_is_due(case: Case) -> None:
     assert len(case.upkeeps) == 1
 
 
+def test_a_defect_of_the_upkeep_does_not_end_it(case: Case, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: float) -> None:
+        del case.watched[case.thing._fileno]  # so that the loop ends
+        raise ValueError("a defect")
+
+    loop = Loop(case.watched, case.wake, fail)
+    loop._upkeep_at = 0
+    loop.run()
+    assert "a defect" in caplog.text
+
+
 def test_it_ends_when_nothing_is_watched_any_more(case: Case) -> None:
     del case.watched[case.thing._fileno]
     case.loop.run()
