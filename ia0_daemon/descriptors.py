@@ -1,11 +1,14 @@
 """How many descriptors this process may have open, and how many connections that makes.
 
 The soft limit is 1,024 on many systems and may be raised up to the hard one by
-whoever it binds. Owns that raise; never decides what happens where it is too low.
+whoever it binds. Owns that raise, and what is said where it does not suffice.
+
+    make room -> all connections fit | fewer, with a warning | too few: the daemon does not start
 """
 
 from __future__ import annotations
 
+import logging
 import resource
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -13,10 +16,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+log = logging.getLogger(__name__)
+
 # Log, history, sockets of systemd and of the supervisor; each body above 512 KiB is in a file of its own.
 SPARE = 128
+# With fewer connections than server.max_connections may say at the least there is nothing worth serving.
+LEAST_CONNECTIONS = 16
 
 Limits = tuple[int, int]
+
+
+class TooFewDescriptors(OSError):
+    """This process may open so few files that it cannot serve."""
+
+
+def fitting(connections: int, others: int) -> int:
+    """Make room, and give how many of `server.max_connections` fit; raises `TooFewDescriptors`."""
+    fit = make_room(connections, others)
+    if fit == connections:
+        return fit
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    words = (
+        f"server.max_connections is {connections}, but this process may open {limit} files (RLIMIT_NOFILE; "
+        f"LimitNOFILE= of a unit), and {others + SPARE} are needed beside the connections"
+    )
+    if fit < LEAST_CONNECTIONS:
+        raise TooFewDescriptors(f"{words}: {fit} connections are too few")
+    log.warning("%s: %d connections are taken", words, fit, extra={"event": "few_descriptors"})
+    return fit
 
 
 def make_room(

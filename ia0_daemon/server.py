@@ -11,7 +11,6 @@ import faulthandler
 import logging
 import os
 import queue
-import resource
 import signal
 import socket
 import sys
@@ -61,8 +60,6 @@ PROBE_CONNECTIONS = 100
 PROBE_BODY_BYTES = 64 * 1024
 # A probe is answered in milliseconds; in seconds.
 PROBE_END_S = 3.0
-# With fewer connections than server.max_connections may say there is nothing worth serving.
-LEAST_CONNECTIONS = 16
 # Connections that wait in the kernel until they are accepted.
 BACKLOG = 1024
 
@@ -85,7 +82,9 @@ class Daemon:
         self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
         gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
-        self._connections = _connections(settings)
+        # One to the engine for each request under way; and those of both listeners that are turned away.
+        others = settings.server.max_in_flight + PROBE_CONNECTIONS + 2 * MOST_FAREWELLS
+        self._connections = descriptors.fitting(settings.server.max_connections, others)
         self.service = Service(_live(settings), Metrics(), gate)
         self.supervision = Supervision(self.service, source)
         self.service.metrics.watch(self.service)
@@ -279,25 +278,6 @@ def _live(settings: Settings) -> Live:
     watch = EngineWatch(control, settings.engine.poll_interval_s)
     wire = Wire(address, settings.engine.connect_timeout_s)
     return Live.of(settings, EngineClient(wire, watch, settings.engine), watch)
-
-
-def _connections(settings: Settings) -> int:
-    """Give how many connections the API listener may have. Raises `CannotListen` where there are too few."""
-    server = settings.server
-    # One to the engine for each request under way; and those of both listeners that are turned away.
-    others = server.max_in_flight + PROBE_CONNECTIONS + 2 * MOST_FAREWELLS
-    fitting = descriptors.make_room(server.max_connections, others)
-    if fitting == server.max_connections:
-        return fitting
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    words = (
-        f"server.max_connections is {server.max_connections}, but this process may open {limit} files "
-        f"(RLIMIT_NOFILE; LimitNOFILE= of a unit), and {others + descriptors.SPARE} are needed beside them"
-    )
-    if fitting < LEAST_CONNECTIONS:
-        raise CannotListen(f"{words}: {fitting} connections are too few")
-    log.warning("%s: %d connections are taken", words, fitting, extra={"event": "few_descriptors"})
-    return fitting
 
 
 def _take_over(

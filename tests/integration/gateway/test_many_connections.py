@@ -125,7 +125,7 @@ def test_when_they_have_gone_all_is_as_before(daemon: DaemonProcess, crowd: list
         sock.close()
     daemon.wait_for(lambda: len(list(Path(f"/proc/{daemon.pid}/fd").iterdir())) < 200)
     assert answer(daemon, {"prompt": "Hi"})[0] == 200
-    assert daemon.metric("ia0_in_flight") == 0
+    daemon.wait_for(lambda: daemon.metric("ia0_in_flight") == 0)
     refused = daemon.log_lines(event="refused")
     assert {line["code"] for line in refused} == {"OVERLOADED"}
 
