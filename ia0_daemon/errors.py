@@ -74,7 +74,19 @@ class ContextLengthExceeded(InvalidRequest):
     @property
     def prompt_tokens(self) -> int:
         """Give how long the prompt was; 0 where the engine did not say."""
-        said = self.details.get("prompt_tokens")
+        return self._said("prompt_tokens")
+
+    @property
+    def context_tokens(self) -> int:
+        """Give how much the context holds; 0 where the engine did not say."""
+        return self._said("context_tokens")
+
+    def figures(self) -> dict[str, int]:
+        """Give both, as answers tell them."""
+        return {"prompt_tokens": self.prompt_tokens, "context_tokens": self.context_tokens}
+
+    def _said(self, name: str) -> int:
+        said = self.details.get(name)
         return said if isinstance(said, int) else 0
 
 
