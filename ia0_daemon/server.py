@@ -30,12 +30,14 @@ from ia0_daemon.engine.control import EngineControl
 from ia0_daemon.engine.watch import EngineWatch
 from ia0_daemon.engine.wire import Wire
 from ia0_daemon.gate import Gate
+from ia0_daemon.gateway.answer_cache import AnswerCache
 from ia0_daemon.gateway.app import api, probes
 from ia0_daemon.gateway.health import model_state, not_ready_because
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.record import record_refusal
 from ia0_daemon.gateway.service import Live, Service
+from ia0_daemon.gateway.shared_store import StoreError, open_store
 from ia0_daemon.settings import engine_address, listen_address
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.restart import changed_needing_restart
@@ -81,7 +83,9 @@ class Daemon:
         self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
         gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
-        self.service = Service(_live(settings), Metrics(), gate)
+        store = open_store(settings.shared)
+        self.service = Service(_live(settings), Metrics(), gate, cache=AnswerCache(settings.cache, store))
+        self.service.apply(self.service.live)
         self.supervision = Supervision(self.service, source)
         self.service.metrics.watch(self.service)
         bind = partial(_take_over, handed) if handed else _bind_both
@@ -201,7 +205,7 @@ class Daemon:
             keys = ", ".join(waiting)
             self._refuse(f"{keys} changed, which needs a restart; nothing was applied", waiting)
         if new.engine == old.settings.engine:
-            self.service.live = Live.of(new, old.client, old.watch)
+            self.service.apply(Live.of(new, old.client, old.watch))
         else:
             self._change_engine(new, old)
         logs.set_level(new.log.level)
@@ -210,7 +214,7 @@ class Daemon:
         """Requests under way go on with the engine that they were asked of."""
         live = _live(new)
         live.watch.start()
-        self.service.live = live
+        self.service.apply(live)
         old.watch.stop()
         old.client.close()
 
@@ -237,7 +241,7 @@ def run(source: Source) -> int:
     try:
         daemon = Daemon(source, settings, notifier, sockets.take(os.environ))
         daemon.start()
-    except (CannotListen, WrongSockets, SocketInUseError, OSError) as error:
+    except (CannotListen, WrongSockets, SocketInUseError, StoreError, OSError) as error:
         notifier.status(f"not started: {error}")
         sys.stderr.write(f"{error}\n")
         return 1

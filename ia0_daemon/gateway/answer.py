@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ia0_daemon.engine.client import Question
+    from ia0_daemon.gateway.call import Call
     from ia0_daemon.gateway.operation import Visit
     from ia0_daemon.gateway.routing import Route
     from ia0_daemon.gateway.wanted import Shape, Wanted
@@ -115,7 +116,7 @@ def _cache_key(visit: Visit, wanted: Wanted, route: Route) -> bytes | None:
     if not (live.settings.cache.enabled and may_keep and digest):
         return None
     question = Journey(visit.service, live, wanted, route.chain, visit.key, visit.call).question(model)
-    # Who may fall back to which models is a part of it: an answer is shared among those alone who may have it.
+    # Who may fall back to which models is a part of it: only who may have an answer shares it.
     chain = [each.name for each in route.chain]
     return cache_key(digest, question.path, {**_asked(question), "chain": chain, "truncate": wanted.truncate})
 
@@ -139,9 +140,7 @@ def _stream(visit: Visit, wanted: Wanted, shape: Shape, source: Source) -> Respo
     """Wait for the first piece, so that what fails before it still gets a status of its own."""
     first = next(source.pieces, None)
     visit.call.note_first_token()
-    body = respond.stream(
-        visit.call, shape, first, source.pieces, lambda: _finish(visit, wanted, source)
-    )
+    body = respond.stream(visit.call, shape, first, source.pieces, lambda: _finish(visit, wanted, source))
     response = Response(body, mimetype=shape.stream_type)
     response.headers.update(respond.headers(visit.call) | respond.STREAM_HEADERS)
     return response
@@ -160,5 +159,5 @@ def _finish(visit: Visit, wanted: Wanted, source: Source) -> Result:
     if result.load_duration > RELOAD_NS and not call.cached and not call.asked_again:
         visit.service.metrics.model_reloads.labels(call.model).inc()
     if live.settings.log.prompts:
-        call.texts = {"prompt": wanted.text(), "text": result.text}
+        call.texts = {"prompt": wanted.text(), "system": wanted.system(), "text": result.text}
     return result

@@ -100,9 +100,7 @@ def _register(app: Flask, service: Service, operation: Operation) -> None:
         _check_rights(service, operation)
         return operation.handle(Visit(service, g.live, g.call, g.key, request, args))
 
-    app.add_url_rule(
-        operation.path, f"{operation.method} {operation.path}", view, methods=[operation.method]
-    )
+    app.add_url_rule(operation.path, f"{operation.method} {operation.path}", view, methods=[operation.method])
 
 
 def _check_rights(service: Service, operation: Operation) -> None:

@@ -26,7 +26,8 @@ UNMATCHED = "unmatched"
 UNREAD = "unread"
 # What belongs to the way to the engine, not to a caller.
 JOURNEY = (
-    "model", "passed_over", "truncated", "slot_s", "gate_s", "askings", "asked_again", "resumed", "resumed_at",
+    "model", "passed_over", "truncated", "slot_s", "gate_s",
+    "askings", "asked_again", "resumed", "resumed_at",
 )  # fmt: skip
 
 

@@ -114,31 +114,32 @@ class ChainAnswer:
 
     def _ask_fitting(self, model: Model) -> list[list[ChatLine]]:
         """Ask; where the prompt does not fit and may be shortened, ask with less."""
-        question: Question | None = self._journey.question(model)
+        question = self._journey.question(model)
         for _ in range(MOST_CUTS):
             try:
                 return self._ask(model, question)
             except ContextLengthExceeded as refusal:
                 question = self._shorter(question, refusal)
-                if question is None:
-                    raise
         return self._ask(model, question)
 
-    def _shorter(self, question: Question, refusal: ContextLengthExceeded) -> Question | None:
-        if not self._journey.wanted.truncate:
-            return None
+    def _shorter(self, question: Question, refusal: ContextLengthExceeded) -> Question:
+        """Give the question with less; raises the refusal where there is none, or it was not allowed."""
+        shorter = shortened(question, refusal) if self._journey.wanted.truncate else None
+        if shorter is None:
+            raise refusal
         self._journey.call.truncated = self._journey.call.truncated or refusal.figures()
-        return shortened(question, refusal)
+        return shorter
 
     def _ask(self, model: Model, question: Question) -> list[list[ChatLine]]:
         """Take a slot and ask; give the first piece, or all of an answer that is not streamed."""
         self._held.close()
-        journey, service = self._journey, self._journey.service
+        journey, gate = self._journey, self._journey.service.gate
         call = journey.call
         call.model = model.name
         with ExitStack() as held:
-            call.slot_s += service.slots.take(held, self._place(model), call.caller_gone, service.gate.is_closed)
-            answer = LastingAnswer(journey.live.client, service.gate, question, call, self._endurance())
+            slots = journey.service.slots
+            call.slot_s += slots.take(held, self._place(model), call.caller_gone, gate.is_closed)
+            answer = LastingAnswer(journey.live.client, gate, question, call, self._endurance())
             held.callback(answer.close)
             answer.begin()
             pieces = answer.pieces()

@@ -1,6 +1,6 @@
 """Shortening a prompt that does not fit, for a caller who has allowed it.
 
-    does not fit -> the engine leaves out the oldest messages -> still not -> the oldest words of the longest go
+    it does not fit -> the engine leaves out the oldest messages -> the longest message loses its oldest words
 
 Owns what is cut when the engine cannot: with `shift` off it refuses a single
 message that is too long, and `shift` on would load the model again. Pure.

@@ -134,7 +134,7 @@ class Flights:
         self._flights: dict[bytes, Flight] = {}
 
     def join(self, key: bytes, call: Call, begin: Callable[[Call], ChainAnswer]) -> tuple[Flight, bool]:
-        """Board the flight for `key`, or begin one; says whether it was there. It is left when `call` ends."""
+        """Board the flight for `key`, or begin one; say whether it was there. It is left when `call` ends."""
         with self._lock:
             flight = self._flights.get(key)
             is_there = flight is not None and flight.board(call.caller_gone)

@@ -36,7 +36,7 @@ def check_prompt(chars: int, limits: Limits, field: str) -> None:
 
 
 def token_bound(wanted: int | None, limits: Limits, field: str) -> int:
-    """Give how many tokens the answer may have; nothing said is the most. Raises `InvalidRequest`, never clamps."""
+    """Give how many tokens the answer may have; nothing said is the most. Raises `InvalidRequest`."""
     if wanted is None:
         return limits.max_tokens
     if wanted > limits.max_tokens:
@@ -53,12 +53,12 @@ def token_bound(wanted: int | None, limits: Limits, field: str) -> int:
 
 
 def without_runner_options(options: Mapping[str, Any], limits: Limits, field: str) -> dict[str, Any]:
-    """Give the options that may go to the engine. Raises `InvalidRequest` where the others are to be refused."""
+    """Give the options that may go to the engine. Raises `InvalidRequest` where the others are refused."""
     pinned = sorted(RUNNER_OPTIONS & options.keys())
     if pinned and limits.runner_options == "refuse":
         raise InvalidRequest(
-            f"{field}.{pinned[0]}: it would load the model again for everybody, so the configuration of the model "
-            f"decides it; leave it out (limits.runner_options = strip would ignore it)",
+            f"{field}.{pinned[0]}: it would load the model again for everybody, so the model's configuration "
+            "decides it; leave it out (with limits.runner_options = strip it is ignored)",
             field=f"{field}.{pinned[0]}",
             value=short(options[pinned[0]]),
             rule="decided by the model's configuration",

@@ -87,6 +87,18 @@ class Metrics:
             ("how",),
             registry=self.registry,
         )
+        self.fallbacks = Counter(
+            "ia0_fallbacks",
+            "Times that a model was passed over for the next one, by model and code.",
+            ("model", "code"),
+            registry=self.registry,
+        )
+        self.model_reloads = Counter(
+            "ia0_model_reloads",
+            "Requests during which the engine loaded a model that was loaded already.",
+            ("model",),
+            registry=self.registry,
+        )
         self.reloads = Counter(
             "ia0_config_reloads",
             "Reloads of the configuration, by result (applied, refused).",

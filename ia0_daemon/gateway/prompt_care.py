@@ -1,4 +1,4 @@
-"""How a prompt is laid before a model: what all requests share comes first, so that its reading is not repeated.
+"""How a prompt is laid before a model: what all requests share comes first, so that it is read once.
 
     model's system, key's system, request's system -> one system message -> the conversation
 

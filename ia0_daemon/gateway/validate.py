@@ -75,6 +75,7 @@ def generate_request(body: bytes, limits: Limits) -> GenerateRequest:
             "prompt: it is empty or blank", field="prompt", value=short(request.prompt), rule="not blank"
         )
     check_prompt(len(request.prompt) + len(request.system or ""), limits, "prompt")
+    token_bound(request.params.max_tokens if request.params else None, limits, "params.max_tokens")
     return request
 
 

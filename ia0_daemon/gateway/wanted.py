@@ -54,6 +54,11 @@ class Wanted:
         said = [message.content for message in self.messages if message.role == "user"]
         return said[-1] if said else str(self.fields.get("prompt", ""))
 
+    def system(self) -> str:
+        """Give what the request itself tells the model before the prompt."""
+        said = [message.content for message in self.messages if message.role == "system"]
+        return "\n\n".join(said) or str(self.fields.get("system", ""))
+
     @property
     def is_determined(self) -> bool:
         """Whether the same request has the same answer."""

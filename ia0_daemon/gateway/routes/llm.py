@@ -1,6 +1,6 @@
 """`POST /llm/generate`: a prompt in, a text with its figures out.
 
-    body -> GenerateRequest -> Wanted -> answer.py -> one object, NDJSON lines, or server-sent events
+body -> GenerateRequest -> Wanted -> answer.py -> one object, NDJSON lines, or server-sent events
 """
 
 from __future__ import annotations
