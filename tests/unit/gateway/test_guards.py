@@ -26,7 +26,7 @@ def test_a_prompt_that_is_too_long_is_refused_with_its_length() -> None:
 
 def test_nothing_said_is_the_most_and_more_is_refused() -> None:
     assert (token_bound(None, LIMITS, "max_tokens"), token_bound(100, LIMITS, "max_tokens")) == (100, 100)
-    with pytest.raises(InvalidRequest, match="^max_tokens: 101 is more than limits.max_tokens"):
+    with pytest.raises(InvalidRequest, match=r"^max_tokens: 101 is more than limits\.max_tokens"):
         token_bound(101, LIMITS, "max_tokens")
 
 

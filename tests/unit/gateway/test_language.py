@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ia0_daemon.gateway.language import LanguageDetector, choose
+from ia0_daemon.settings.languages import LANGUAGES
 from tests.language.corpus import CONFIGURED, prompts
 from tests.language.score import Score
 
@@ -155,3 +156,7 @@ def test_certainty_is_that_among_the_configured_languages() -> None:
 
 def test_no_probabilities_are_no_language() -> None:
     assert choose({}, frozenset({"pt"}), 0) is None
+
+
+def test_the_configurations_list_is_the_librarys() -> None:
+    assert LanguageDetector(sorted(LANGUAGES), 50).detect(PORTUGUESE) == "pt"

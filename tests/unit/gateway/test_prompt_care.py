@@ -44,9 +44,8 @@ def test_a_template_stands_around_a_single_prompt_alone() -> None:
 
 def test_white_space_is_normalized_where_the_model_says_so_and_never_in_an_answer() -> None:
     said = [*ASKED, Message("assistant", "Yes,  I"), Message("user", " a \n\n\n b ")]
-    assert [
-        message.content for message in laid(said, model(normalize_whitespace=True), None, single=False)
-    ] == [
+    neat = laid(said, model(normalize_whitespace=True), None, single=False)
+    assert [message.content for message in neat] == [
         "Be brief.",
         "Hi there",
         "Yes,  I",
