@@ -69,6 +69,8 @@ class Call:
     first_token_at: float | None = None
     generation_s: float = 0.0
     """Seconds that the engine says it wrote tokens for."""
+    reading_s: float = 0.0
+    """Seconds that the engine says it read the prompt for: little where it knew the beginning already."""
     slot_s: float = 0.0
     """Seconds spent in the queue for one of the model's slots."""
     gate_s: float = 0.0
@@ -101,6 +103,7 @@ class Call:
         self.prompt_tokens, self.completion_tokens = result.prompt_tokens, result.completion_tokens
         self.finish_reason = result.done_reason
         self.generation_s = result.eval_duration / 1e9
+        self.reading_s = result.prompt_eval_duration / 1e9
 
     def note_journey(self, other: Call) -> None:
         """Take what another slip, which went to the engine for several callers, has been through."""
