@@ -88,11 +88,12 @@ class FairQueue(Generic[T]):
         self.busy += 1
 
     def _forget(self) -> None:
-        """Drop the keys that would come back as new ones do."""
-        idle = [
+        """Drop the keys that would come back as new ones do; all of them where nothing is held or wanted."""
+        idle = not self.busy and not self.waiting
+        gone = [
             name
             for name, key in self._keys.items()
-            if not key.line and not key.held and key.round <= self._round
+            if idle or not (key.line or key.held or key.round > self._round)
         ]
-        for name in idle:
+        for name in gone:
             del self._keys[name]
