@@ -67,6 +67,16 @@ def test_a_key_that_was_away_earns_no_slots_by_that() -> None:
     )
 
 
+def test_a_key_that_only_held_a_slot_earns_no_others_by_that() -> None:
+    queue = queue_of({"b": 50})
+    queue.take("a")
+    queue.take("b")
+    served(queue, 40)
+    for index in range(3):
+        queue.join("a", f"a{index}")
+    assert sorted(str(one) for one in served(queue, 4)) == ["a0", "a1", "b40", "b41"]
+
+
 def test_who_leaves_is_not_served_and_costs_its_key_no_turn() -> None:
     queue = queue_of({"a": 3, "b": 2})
     queue.leave("a", "a0")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -240,14 +241,61 @@ def test_a_caller_who_hangs_up_leaves_the_queue_and_gets_no_slot(crowd: Crowd) -
     assert crowd.slots.totals("m") == Totals(taken=2, waited=2, gone=1)
 
 
-def test_a_look_that_fails_leaves_no_place_behind(crowd: Crowd) -> None:
+def test_a_look_that_fails_leaves_no_place_behind_even_before_the_request_ends(slots: Slots) -> None:
     def broken() -> bool:
         raise ZeroDivisionError
 
-    crowd.come("holds", place())
-    future = crowd.come("fails", place(), broken)
-    assert isinstance(future.exception(LIMIT_S), ZeroDivisionError)
-    assert crowd.slots.waiting("m") == 0
+    with ExitStack() as holds, ExitStack() as fails:
+        slots.take(holds, place(), bool, bool)
+        with pytest.raises(ZeroDivisionError):
+            slots.take(fails, place(), broken, bool)
+        assert (slots.waiting("m"), slots.busy("m")) == (0, 1)
+    assert slots.busy("m") == 0
+
+
+def test_a_slot_that_comes_as_the_caller_hangs_up_is_not_lost(slots: Slots) -> None:
+    holds = ExitStack()
+
+    def gone() -> bool:
+        holds.close()
+        return True
+
+    slots.take(holds, place(), bool, bool)
+    with ExitStack() as resources:
+        slots.take(resources, place(), gone, bool)
+        assert (slots.waiting("m"), slots.busy("m")) == (0, 1)
+    assert slots.totals("m") == Totals(taken=2, waited=1)
+    assert slots.busy("m") == 0
+
+
+def test_a_slot_that_comes_at_the_deadline_is_taken(slots: Slots, clock: Clock) -> None:
+    holds = ExitStack()
+
+    def gone() -> bool:
+        clock.now += 61
+        holds.close()
+        return False
+
+    slots.take(holds, place(), bool, bool)
+    with ExitStack() as resources:
+        assert slots.take(resources, place(), gone, bool) == 61
+    assert slots.totals("m") == Totals(taken=2, waited=1)
+
+
+class Twice(ExitStack):
+    """Calls each callback twice."""
+
+    def callback(self, *args: Any, **kwargs: Any) -> Any:
+        super().callback(*args, **kwargs)
+        return super().callback(*args, **kwargs)
+
+
+def test_a_slot_that_is_given_back_twice_comes_back_once(slots: Slots) -> None:
+    with ExitStack() as other:
+        slots.take(other, place(slots=2), bool, bool)
+        with Twice() as resources:
+            slots.take(resources, place(slots=2), bool, bool)
+        assert slots.busy("m") == 1
 
 
 def test_a_slot_comes_back_once_however_its_request_ends(slots: Slots) -> None:
