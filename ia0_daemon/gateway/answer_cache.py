@@ -26,7 +26,7 @@ from cachetools import TLRUCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ia0_daemon.gateway.shared_store import SharedStore
+    from ia0_daemon.gateway.answer_store import AnswerStore
     from ia0_daemon.settings.schema import Cache
 
 # What an entry holds beside its value: key, objects, its share of the tables, and a heap half full of what
@@ -85,7 +85,7 @@ class AnswerCache:
     def __init__(
         self,
         settings: Cache,
-        store: SharedStore | None,
+        store: AnswerStore | None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:

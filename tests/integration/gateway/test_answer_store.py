@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ia0_daemon.gateway.answer_cache import AnswerCache, cache_key
-from ia0_daemon.gateway.shared_store import SharedStore, open_store
+from ia0_daemon.gateway.answer_store import AnswerStore, open_store
 from ia0_daemon.settings.schema import Cache, Shared
 from ia0_daemon.settings.units import Seconds
 from tests.kept_store import PROGRAMS, KeptStore, program
@@ -48,14 +48,14 @@ def clock() -> Clock:
     return Clock()
 
 
-def opened(port: int, word: str = WORD, scheme: str = "valkey", options: str = "") -> SharedStore:
+def opened(port: int, word: str = WORD, scheme: str = "valkey", options: str = "") -> AnswerStore:
     url = f"{scheme}://:{word}@127.0.0.1:{port}/0{options}"
     store = open_store(Shared(url=url, timeout_s=Seconds(0.5)))
     assert store is not None
     return store
 
 
-def cache_of(store: SharedStore, clock: Clock, max_age_s: float = 3600) -> AnswerCache:
+def cache_of(store: AnswerStore, clock: Clock, max_age_s: float = 3600) -> AnswerCache:
     for reach in (store._reach, store._keeping):
         reach._clock = clock
     return AnswerCache(Cache(max_age_s=Seconds(max_age_s)), store, clock)

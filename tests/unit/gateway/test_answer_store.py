@@ -14,7 +14,7 @@ from valkey.exceptions import ConnectionError as Gone
 from valkey.exceptions import OutOfMemoryError
 
 from ia0_daemon.gateway.answer_cache import AnswerCache
-from ia0_daemon.gateway.shared_store import PAUSE_S, SharedStore, StoreError, open_store, shown, store_url
+from ia0_daemon.gateway.answer_store import PAUSE_S, AnswerStore, StoreError, open_store, shown, store_url
 from ia0_daemon.settings.schema import Cache, Shared
 from ia0_daemon.settings.units import Bytes, Seconds
 
@@ -67,19 +67,19 @@ def client() -> FakeValkey:
 
 
 @pytest.fixture
-def store(client: FakeValkey, clock: Clock) -> SharedStore:
+def store(client: FakeValkey, clock: Clock) -> AnswerStore:
     return a_store(client, clock)
 
 
-def a_store(client: FakeValkey, clock: Clock) -> SharedStore:
-    return SharedStore(cast("valkey.Valkey", client), "ia0", "valkey://10.0.0.7:6379", clock)
+def a_store(client: FakeValkey, clock: Clock) -> AnswerStore:
+    return AnswerStore(cast("valkey.Valkey", client), "ia0", "valkey://10.0.0.7:6379", clock)
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.__dict__["event"] for record in caplog.records]
 
 
-def test_values_end_by_themselves_and_bear_the_prefix(store: SharedStore, client: FakeValkey) -> None:
+def test_values_end_by_themselves_and_bear_the_prefix(store: AnswerStore, client: FakeValkey) -> None:
     assert store.put("answer", KEY, b"value", max_age_s=1.5)
     assert store.get("answer", KEY) == b"value"
     assert store.get("other", KEY) is None
@@ -90,14 +90,14 @@ def test_values_end_by_themselves_and_bear_the_prefix(store: SharedStore, client
     "error", [Gone("gone"), valkey.TimeoutError("slow"), OSError("oh"), ValueError("no Valkey")]
 )
 def test_a_store_that_is_away_is_asked_once_and_then_left_alone(
-    store: SharedStore, client: FakeValkey, caplog: pytest.LogCaptureFixture, error: Exception
+    store: AnswerStore, client: FakeValkey, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     client.error = error
     assert [store.get("answer", KEY) for _ in range(5)] == [None] * 5
     assert not store.put("answer", KEY, b"value", 60)
     assert client.asked == 1
     assert not store.is_there
-    assert events(caplog) == ["store_away"]
+    assert events(caplog) == ["answer_store_away"]
 
 
 def test_after_the_pause_one_request_tries_and_the_others_do_not_wait_for_it(
@@ -129,7 +129,7 @@ def test_after_the_pause_one_request_tries_and_the_others_do_not_wait_for_it(
 
 
 def test_it_comes_back_by_itself_and_both_are_said_once(
-    store: SharedStore, client: FakeValkey, clock: Clock, caplog: pytest.LogCaptureFixture
+    store: AnswerStore, client: FakeValkey, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     store.put("answer", KEY, b"value", 60)
@@ -140,11 +140,11 @@ def test_it_comes_back_by_itself_and_both_are_said_once(
     client.error = None
     assert [store.get("answer", KEY) for _ in range(3)] == [b"value"] * 3
     assert store.is_there
-    assert events(caplog) == ["store_away", "store_back"]
+    assert events(caplog) == ["answer_store_away", "answer_store_back"]
 
 
 def test_a_store_that_is_full_still_gives(
-    store: SharedStore, client: FakeValkey, clock: Clock, caplog: pytest.LogCaptureFixture
+    store: AnswerStore, client: FakeValkey, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     store.put("answer", KEY, b"value", 60)
@@ -157,11 +157,11 @@ def test_a_store_that_is_full_still_gives(
     client.set_error = None
     clock.now += PAUSE_S
     assert store.put("answer", KEY, b"newer", 60)
-    assert events(caplog) == ["store_keeping_away", "store_keeping_back"]
+    assert events(caplog) == ["answer_store_keeping_away", "answer_store_keeping_back"]
 
 
 def test_a_store_that_goes_away_while_it_is_full_is_tried_again(
-    store: SharedStore, client: FakeValkey, clock: Clock
+    store: AnswerStore, client: FakeValkey, clock: Clock
 ) -> None:
     client.set_error = OutOfMemoryError("full")
     store.put("answer", KEY, b"value", 60)
@@ -175,7 +175,7 @@ def test_a_store_that_goes_away_while_it_is_full_is_tried_again(
 
 
 def test_the_log_names_the_store_without_its_password(
-    store: SharedStore, client: FakeValkey, caplog: pytest.LogCaptureFixture
+    store: AnswerStore, client: FakeValkey, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.error = Gone("Error 111 connecting to 10.0.0.7:6379.")
     store.get("answer", KEY)

@@ -1,11 +1,11 @@
-"""The Valkey or Redis that several daemons share, as this daemon sees it: there, or away for now.
+"""The Valkey or Redis in which daemons share kept answers, as this daemon sees it: there, or away for now.
 
 Owns the connections, the address and the pause after a failure. Never knows
 what a value means, and never raises for a store that is away: then nothing is
 found and nothing is kept, which is said once in the log, and once when it is
 back.
 
-    open_store(settings) -> SharedStore; get/put -> (away? no) -> one command -> note the outcome
+    open_store(settings) -> AnswerStore; get/put -> (away? no) -> one command -> note the outcome
 
 After a failure nobody asks for `PAUSE_S`; then one request tries, and the
 others go on without until it knows.
@@ -53,10 +53,10 @@ class StoreError(Exception):
     """The address of the store cannot be used; the sentence names the setting and never the address."""
 
 
-def open_store(settings: Shared) -> SharedStore | None:
+def open_store(settings: Shared) -> AnswerStore | None:
     """Make the store of the settings, without connecting; none where none is set. Raises `StoreError`."""
     url = store_url(settings)
-    return SharedStore(_client(settings, url), settings.prefix, shown(url)) if url else None
+    return AnswerStore(_client(settings, url), settings.prefix, shown(url)) if url else None
 
 
 def store_url(settings: Shared) -> str:
@@ -81,7 +81,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{host}:{parts.port or 6379}"
 
 
-class SharedStore:
+class AnswerStore:
     """Values under keys that end by themselves. Safe to use from many threads."""
 
     def __init__(
@@ -91,8 +91,8 @@ class SharedStore:
         self._prefix = prefix.encode()
         self._name = name
         # Two, since a store that is full refuses to keep and still gives.
-        self._reach = _Reach("the shared store", "store", name, clock)
-        self._keeping = _Reach("keeping in the shared store", "store_keeping", name, clock)
+        self._reach = _Reach("the shared store of answers", "answer_store", name, clock)
+        self._keeping = _Reach("keeping in the shared store of answers", "answer_store_keeping", name, clock)
 
     @property
     def is_there(self) -> bool:
