@@ -1,11 +1,11 @@
-"""The Valkey or Redis that several daemons share, as this daemon sees it: there, or away for now.
+"""The Valkey or Redis in which daemons share kept answers, as this daemon sees it: there, or away for now.
 
 Owns the connections, the address and the pause after a failure. Never knows
 what a value means, and never raises for a store that is away: then nothing is
 found and nothing is kept, which is said once in the log, and once when it is
 back.
 
-    open_store(settings) -> SharedStore; get/put -> (away? no) -> one command -> note the outcome
+    open_store(settings) -> AnswerStore; get/put -> (away? no) -> one command -> note the outcome
 
 After a failure nobody asks for `PAUSE_S`; then one request tries, and the
 others go on without until it knows.
@@ -46,20 +46,21 @@ OPTIONS = frozenset(
         "ssl_keyfile",
     }
 )
+TLS_SCHEMES = ("valkeys", "rediss")
 
 
 class StoreError(Exception):
     """The address of the store cannot be used; the sentence names the setting and never the address."""
 
 
-def open_store(settings: Shared) -> SharedStore | None:
+def open_store(settings: Shared) -> AnswerStore | None:
     """Make the store of the settings, without connecting; none where none is set. Raises `StoreError`."""
     url = store_url(settings)
-    return SharedStore(_client(settings, url), settings.prefix, shown(url)) if url else None
+    return AnswerStore(_client(settings, url), settings.prefix, shown(url)) if url else None
 
 
 def store_url(settings: Shared) -> str:
-    """Give the address from `shared.url` or the file of `shared.url_file`; empty: none. Raises `StoreError`."""
+    """Give the address that `shared.url` or its file holds; empty: none. Raises `StoreError`."""
     if not settings.url_file:
         return settings.url
     try:
@@ -80,7 +81,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{host}:{parts.port or 6379}"
 
 
-class SharedStore:
+class AnswerStore:
     """Values under keys that end by themselves. Safe to use from many threads."""
 
     def __init__(
@@ -90,8 +91,8 @@ class SharedStore:
         self._prefix = prefix.encode()
         self._name = name
         # Two, since a store that is full refuses to keep and still gives.
-        self._reach = _Reach("the shared store", "store", name, clock)
-        self._keeping = _Reach("keeping in the shared store", "store_keeping", name, clock)
+        self._reach = _Reach("the shared store of answers", "answer_store", name, clock)
+        self._keeping = _Reach("keeping in the shared store of answers", "answer_store_keeping", name, clock)
 
     @property
     def is_there(self) -> bool:
@@ -133,7 +134,6 @@ class SharedStore:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
         self._client.connection_pool.disconnect()
 
     def _full(self, kind: str, key: bytes) -> bytes:
@@ -184,33 +184,37 @@ class _Reach:
 
 def _client(settings: Shared, url: str) -> Valkey:
     """Make the client, whose pool connects when it is first used."""
-    from valkey import ConnectionPool, Valkey  # its modules are memory that few need
+    from valkey import ConnectionPool, Valkey  # 7 MB of modules (measured) that few need
 
     setting = "shared.url_file" if settings.url_file else "shared.url"
-    unknown = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)} - OPTIONS
-    if unknown:
-        rule = (
-            f"has options that are not taken: {', '.join(sorted(unknown))}; {', '.join(sorted(OPTIONS))} are"
-        )
-        raise StoreError(f"{setting}: {rule}")
-    bound: dict[str, Any] = {
-        "socket_timeout": settings.timeout_s,
-        "socket_connect_timeout": settings.timeout_s,
-        "socket_keepalive": True,
-    }
     try:
-        pool = ConnectionPool.from_url(url, **bound)
+        pool = ConnectionPool.from_url(url, **_bounds(settings, url, setting))  # type: ignore[no-untyped-call]
         pool.connection_class(**pool.connection_kwargs)  # what it cannot be made with, it says now
     except _failures() as error:
         raise StoreError(f"{setting}: cannot be used: {error}") from None
     return Valkey(connection_pool=pool)
 
 
+def _bounds(settings: Shared, url: str, setting: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    unknown = options.keys() - OPTIONS
+    if unknown:
+        rule = f"takes no {', '.join(sorted(unknown))} behind its `?`, but {', '.join(sorted(OPTIONS))}"
+        raise StoreError(f"{setting}: {rule}")
+    timeout_s = float(settings.timeout_s)
+    bounds = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "socket_keepalive": True}
+    if parts.scheme in TLS_SCHEMES and options.get("ssl_cert_reqs") != "none":
+        bounds["ssl_check_hostname"] = True  # the client's default is to take any host's certificate
+    return bounds
+
+
 def _failures() -> tuple[type[Exception], ...]:
     """Name what a client may raise, an answer that is none of Valkey's included."""
     from valkey.exceptions import ValkeyError
 
-    return (ValkeyError, OSError, ValueError, TypeError, IndexError)
+    # The last four: parsing what is no answer at all, and a connection that another thread closes.
+    return (ValkeyError, OSError, ValueError, TypeError, LookupError, AttributeError)
 
 
 def _refusals() -> tuple[type[Exception], ...]:
