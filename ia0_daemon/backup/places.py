@@ -72,6 +72,8 @@ def places(settings: Settings, config: Path | None, environ: Mapping[str, str], 
     engine = _engine_folder(settings, machine)
     models = _models_folder(settings, engine, engine_env)
     found = [*_configuration(config, environ, engine_env), *_engine(engine), *_units(machine.units)]
+    if Path(settings.auth.keys_path).is_absolute():
+        found.append(Place(Kind.KEYS, _real(Path(settings.auth.keys_path))))
     if settings.alerts.webhook_url_file:
         found.append(
             Place(Kind.KEYS, _real(Path(settings.alerts.webhook_url_file), follow=True), follow=True)

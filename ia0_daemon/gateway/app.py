@@ -84,8 +84,10 @@ def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
     def begin() -> None:
         g.live = service.live
         g.call = _call()
+        g.key = None
         if with_keys and g.call.route not in OPEN_ROUTES:
-            g.call.key = authenticate(request.headers, g.live.keys)
+            g.key = authenticate(request.headers, g.live.keys)
+            g.call.key = g.key.name if g.key else ""
 
     @app.after_request
     def finish(response: Response) -> Response:
