@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import http.client
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from ia0_daemon.cli import main
+from ia0_daemon.settings.load import Source
 from tests.daemon_process import DaemonProcess
 from tests.scripted_engine import ScriptedEngine
 
@@ -54,6 +57,16 @@ def test_created_keys_outlive_a_restart(scripted_daemon: DaemonProcess) -> None:
     assert scripted_daemon.stop() == 0
     scripted_daemon.start()
     assert (status(scripted_daemon), status(scripted_daemon, plain)) == (401, 200)
+
+
+def test_commands_at_once_lose_no_key(tmp_path: Path) -> None:
+    config = tmp_path / "ia0.toml"
+    config.write_text(f'[server]\nsocket_path = "{tmp_path}/s"\n[auth]\nkeys_path = "{tmp_path}/keys.toml"\n')
+    command = [sys.executable, "-m", "ia0_daemon", "keys", "create", "--config", str(config)]
+    names = [f"key-{number}" for number in range(6)]
+    running = [subprocess.Popen([*command, name], stdout=subprocess.DEVNULL) for name in names]
+    assert [process.wait(60) for process in running] == [0] * 6
+    assert {key.name for key in Source(config, {}).load().auth.keys} == set(names)
 
 
 @pytest.mark.parametrize("broken", ["this is [no TOML", "keys = 3", '[[keys]]\nname = "x"'])

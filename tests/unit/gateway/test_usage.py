@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -115,6 +118,35 @@ def test_another_programs_database_is_left_alone(path: Path, clock: FakeClock) -
     database = run(path, DayBook(clock), a=5)
     assert "another program's database" in database.state.error
     assert path.read_bytes() == before
+
+
+def test_a_kill_costs_nothing_that_was_written(path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from ia0_daemon.gateway.usage import DayBook\n"
+        "from ia0_daemon.gateway.usage_database import UsageDatabase\n"
+        "book = DayBook(); UsageDatabase(Path(sys.argv[1]), book, write_s=0.01).start()\n"
+        "while True: book.add('a', 1); time.sleep(0.001)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(path)])
+    until = time.monotonic() + 60
+    while not (least := _counted(path)):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.kill()
+    process.wait(60)
+    book = DayBook()
+    run(path, book)
+    assert book.total("a") >= least
+
+
+def _counted(path: Path) -> int:
+    if not path.exists():
+        return 0
+    try:
+        return sum(row[2] for row in written(path))
+    except sqlite3.OperationalError:  # the table is just being made
+        return 0
 
 
 def test_a_locked_file_costs_nothing_but_time(path: Path, clock: FakeClock) -> None:
