@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -36,7 +37,7 @@ class StoreProcess:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._log_path = folder / "redis.log"
-        self._options = options
+        self.options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> StoreProcess:
@@ -49,7 +50,7 @@ class StoreProcess:
         self.kill()
 
     def start(self) -> None:
-        """Start it (again, on the same port) and wait until it answers."""
+        """Start it (again, on the same port) and wait until it takes connections."""
         program = shutil.which(PROGRAM, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
         assert program, REMEDY
         command = [
@@ -65,7 +66,7 @@ class StoreProcess:
         ]
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *self._options], stdout=log, stderr=log, cwd=self._log_path.parent
+                [*command, *self.options], stdout=log, stderr=log, cwd=self._log_path.parent
             )
         until = time.monotonic() + _LIMIT_S
         while not self._takes_connections():
@@ -96,13 +97,8 @@ class StoreProcess:
         self._process.send_signal(number)
 
     def _takes_connections(self) -> bool:
-        client = self.client()
         try:
-            client.ping()
-        except valkey.AuthenticationError:
-            return True
-        except valkey.ConnectionError:
+            socket.create_connection(("127.0.0.1", self.port), timeout=_LIMIT_S).close()
+        except ConnectionRefusedError:
             return False
-        finally:
-            client.close()
         return True

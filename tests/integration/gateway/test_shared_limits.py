@@ -9,12 +9,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from ia0_daemon.errors import RateLimited
 from ia0_daemon.gateway.limits import Limiter
+from ia0_daemon.gateway.shared_store import StoreState
 from ia0_daemon.settings.schema import ApiKey, Shared
 from ia0_daemon.settings.units import Seconds
 from tests.store_process import StoreProcess
@@ -141,6 +149,44 @@ def test_a_password_is_taken_and_a_wrong_one_is_a_store_that_is_away(tmp_path: P
             assert limiter.shared_state.is_up is up
             assert word not in limiter.shared_state.error
             limiter.close()
+
+
+def test_the_way_to_the_store_may_be_tls(tmp_path: Path) -> None:
+    certificate, private = _certificate(tmp_path)
+    options = ["--tls-cert-file", certificate, "--tls-key-file", private, "--tls-ca-cert-file", certificate]
+    store = StoreProcess(tmp_path)
+    store.options = ["--port", "0", "--tls-port", str(store.port), "--tls-auth-clients", "no", *options]
+    with store:
+        for scheme in ("rediss", "valkeys"):
+            url = f"{scheme}://127.0.0.1:{store.port}/0?ssl_ca_certs={certificate}"
+            limiter = Limiter(Shared(url=url, timeout_s=Seconds(5)), "", look_s=LOOK_S)
+            enters(limiter, key(requests_per_minute=3))
+            assert limiter.shared_state == StoreState(is_up=True)
+            limiter.close()
+        stranger = Limiter(Shared(url=f"rediss://127.0.0.1:{store.port}/0"), "", look_s=LOOK_S)
+        assert enters(stranger, key(requests_per_minute=3))
+        assert stranger.shared_state is not None
+        assert "certificate verify failed" in stranger.shared_state.error
+        stranger.close()
+
+
+def _certificate(folder: Path) -> tuple[str, str]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "store")])
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(alternative, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return str(folder / "cert.pem"), str(folder / "key.pem")
 
 
 def test_the_address_may_stand_in_a_file(make: Make, store: StoreProcess, tmp_path: Path) -> None:
