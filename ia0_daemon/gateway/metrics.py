@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
+    from ia0_daemon.gateway.limits import Limiter
     from ia0_daemon.gateway.service import Service
 
 # Whole answers take from milliseconds (an error) to minutes (2,000 tokens on a busy host).
@@ -113,12 +114,22 @@ class Metrics:
             ("result",),
             registry=self.registry,
         )
+        self.rate_limited = Counter(
+            "ia0_rate_limited",
+            "Requests that were refused because a limit of their key is used up, by limit.",
+            ("limit",),
+            registry=self.registry,
+        )
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
     def watch(self, service: Service) -> None:
         """Read the gauges from the service whenever Prometheus asks."""
         self.registry.register(_State(service))
+
+    def watch_limits(self, limiter: Limiter) -> None:
+        """Read the gauges of the limits from the limiter whenever Prometheus asks."""
+        self.registry.register(_Limits(limiter))
 
     def render(self) -> bytes:
         """Give all metrics in Prometheus' text format."""
@@ -184,6 +195,27 @@ class _State(Collector):
         asked.add_metric(("shared",), shared)
         asked.add_metric(("miss",), max(0, stats.misses - shared))
         yield asked
+
+
+class _Limits(Collector):
+    """Whether what limits are counted with is there; a store or a database that is not used has no gauge."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing beforehand; the names are this module's own and unique."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Look the gauges up."""
+        shared, usage = self._limiter.shared_state, self._limiter.usage_state
+        if shared is not None:
+            yield _gauge("ia0_shared_store_up", "1 if the shared store answers.", shared.is_up)
+        if usage is not None:
+            yield _gauge(
+                "ia0_usage_kept", "1 if the tokens of the day are kept in their database.", usage.is_kept
+            )
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -159,7 +158,7 @@ def test_a_prompt_that_does_not_fit_is_refused_with_the_numbers_or_shortened_as_
 
 
 def test_a_shared_system_text_is_read_once(engine: EngineProcess, tmp_path: Path) -> None:
-    """What `prompt_eval_duration` says of a second request behind the same system text, and behind another."""
+    """Behind the same system text the engine goes on from what it has read for others."""
     text = " ".join(f"Rule {number}: be kind to guest {number}." for number in range(120))
     sections = {"models.small": {"system": text}, "log": {"level": "INFO"}}
     with DaemonProcess(tmp_path, engine.url, sections) as daemon:
@@ -169,6 +168,6 @@ def test_a_shared_system_text_is_read_once(engine: EngineProcess, tmp_path: Path
 
 def evaluated(daemon: DaemonProcess, prompt: str) -> float:
     """The seconds that the engine took to read a prompt."""
-    answer(daemon, {"prompt": prompt, "params": {"max_tokens": 1}})
-    line = daemon.log_lines(event="request", route="/llm/generate")[-1]
-    return float(json.dumps(line["prompt_eval_ms"]))
+    _, body = answer(daemon, {"prompt": prompt, "params": {"max_tokens": 1}})
+    line = daemon.wait_for_log(event="request", request_id=body["request_id"])
+    return float(line["prompt_eval_ms"])
