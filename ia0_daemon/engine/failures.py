@@ -21,11 +21,14 @@ from ia0_daemon.errors import (
     ServiceError,
 )
 
-# llama-server's own words, which Ollama passes through where `truncate` is false.
+# llama-server's own words, which Ollama passes through where `truncate` is false, and Ollama's of a text
+# that is to become a vector.
 _TOO_LONG = re.compile(
     r"exceed_context_size_error|exceeds the available context size|prompt is longer than the context length"
     r"|input length exceeds the context length"
 )
+# What a model of another kind could do: tools, thinking, insert, chat ... [ollama.md, "Errors"]
+_UNABLE = "does not support"
 _PROMPT_TOKENS = re.compile(r'"n_prompt_tokens":\s*(\d+)|request \((\d+) tokens\)')
 _CONTEXT_TOKENS = re.compile(r'"n_ctx":\s*(\d+)|context size \((\d+) tokens\)')
 # The model's own process has ended: the engine starts another one for the next request. Nothing is wrong with
@@ -61,6 +64,8 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
     """Translate an error's text, from a body or from a line of a stream (status 200)."""
     if _TOO_LONG.search(text):
         return _too_long(text)
+    if status == 400 and _UNABLE in text:
+        return InvalidRequest(f"the model cannot do this: {text}", tag=tag, engine_error=text)
     if status == 404:
         return ModelUnavailable(
             f"the engine has no model {tag!r}; bring it there or change its tag in models",
