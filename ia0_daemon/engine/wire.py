@@ -71,6 +71,7 @@ class WatchedSocket:
         self._file = io.BufferedReader(cast("io.RawIOBase", raw), READ_BYTES)
 
     def makefile(self, _mode: str) -> io.BufferedIOBase:
+        """Give the one file of it."""
         return self._file
 
 

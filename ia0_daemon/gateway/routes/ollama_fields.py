@@ -71,8 +71,8 @@ def check_common(request: TextRequest, limits: Limits) -> None:
     seconds_of(request.keep_alive)
     if request.shift and limits.runner_options == "refuse":
         raise InvalidRequest(
-            "shift: true drops the oldest half of a full context in silence, and a change of it loads the model "
-            "again for everybody; leave it out (with limits.runner_options = strip it is ignored)",
+            "shift: true drops the oldest half of a full context in silence, and a change of it loads the "
+            "model again for everybody; leave it out (with limits.runner_options = strip it is ignored)",
             field="shift",
             value=True,
             rule="false, or nothing",

@@ -30,13 +30,18 @@ PASSED_ON = json.dumps(
     }
 )
 TABLE = [
-    (400, "missing request body", "ENGINE_ERROR"),
-    (400, "model is required", "ENGINE_ERROR"),
-    (400, "top_logprobs must be between 0 and 20", "ENGINE_ERROR"),
+    (400, "missing request body", "INVALID_REQUEST"),
+    (400, "model is required", "INVALID_REQUEST"),
+    (400, "top_logprobs must be between 0 and 20", "INVALID_REQUEST"),
     (400, '"qwen2:7b" does not support chat', "INVALID_REQUEST"),
     (400, "qwen2:7b does not support tools", "INVALID_REQUEST"),
     (400, "the input length exceeds the context length", "CONTEXT_LENGTH_EXCEEDED"),
-    (400, "invalid model name", "ENGINE_ERROR"),
+    (400, "invalid model name", "INVALID_REQUEST"),
+    (400, "raw mode does not support template, system, or context", "INVALID_REQUEST"),
+    (400, "the input length exceeds the context length", "CONTEXT_LENGTH_EXCEEDED"),
+    (500, "template: :1: unexpected EOF", "INVALID_REQUEST"),
+    (500, 'option "top_k" must be of type integer', "INVALID_REQUEST"),
+    (500, "image input is not supported - hint: you may need to provide the mmproj", "INVALID_REQUEST"),
     (400, TOO_LONG, "CONTEXT_LENGTH_EXCEEDED"),
     (400, PASSED_ON, "CONTEXT_LENGTH_EXCEEDED"),
     (404, "model 'qwen2:7b' not found", "MODEL_UNAVAILABLE"),
