@@ -45,7 +45,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
 
 @pytest.fixture(scope="session")
 def daemon(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    sections = {"engine": {"poll_interval_s": 0.5}, "models.other": OTHER, "models.small": {"num_ctx": 512}}
+    sections = {
+        "engine": {"poll_interval_s": 0.5},
+        "cache": {"enabled": False},  # what is streamed is to come from the engine
+        "models.other": OTHER,
+        "models.small": {"num_ctx": 512},
+    }
     with DaemonProcess(tmp_path_factory.mktemp("daemon"), engine.url, sections) as running:
         yield running
 

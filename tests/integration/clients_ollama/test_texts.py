@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import ollama
 import pytest
 
 from tests.daemon_process import DaemonProcess
+from tests.integration.clients_ollama.conftest import Keyed
 from tests.scripted_engine import DONE, ScriptedEngine, piece, say
 
 SMALL = "smollm2-135m"
@@ -113,14 +115,16 @@ def test_options_reach_the_engine(client: ollama.Client) -> None:
 
 def test_everything_that_the_package_can_say_is_taken(client: ollama.Client) -> None:
     loading = {"num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread"}
-    said = {name: None for name in ollama.Options.model_fields} | FEW
+    said = dict.fromkeys(ollama.Options.model_fields) | FEW
     said |= {"numa": False, "mirostat": 0, "tfs_z": 1.0, "penalize_newline": True, "stop": ["###"]}
     assert loading < said.keys()
     found = client.generate(SMALL, "Hi", options=said, think=False, keep_alive="1h", system="Be brief.")
     assert found.done is True
 
 
-def test_no_bound_on_tokens_is_the_most_that_is_allowed(scripted: ScriptedEngine, scripted_client: ollama.Client) -> None:
+def test_no_bound_on_tokens_is_the_most_that_is_allowed(
+    scripted: ScriptedEngine, scripted_client: ollama.Client
+) -> None:
     scripted_client.chat(SMALL, HI, options={"num_predict": -1})
     assert scripted.asked()[0]["options"]["num_predict"] == 2000
 
@@ -210,6 +214,23 @@ def test_a_stream_that_is_cut_ends_with_an_error(client: ollama.Client) -> None:
         for line in client.generate(SMALL, "DIRTY", options=FEW, stream=True):
             lines.append(line)  # noqa: PERF402  # what came before the error is looked at
     assert lines
+
+
+def test_a_kept_answer_says_so(keyed: Keyed) -> None:
+    first = keyed.shop._client.post("/api/chat", json={"messages": HI, "options": FEW, "stream": False})
+    again = keyed.shop._client.post("/api/chat", json={"messages": HI, "options": FEW, "stream": False})
+    assert "cached" not in first.json()
+    assert again.json()["cached"] is True
+    assert again.json()["message"] == first.json()["message"]
+
+
+def test_curl_needs_no_media_type_but_a_page_in_a_browser_does(daemon: DaemonProcess) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = json.dumps({"prompt": "Hi", "options": {"num_predict": 1}, "stream": False})
+    url = daemon.url + "/api/generate"
+    assert httpx.post(url, content=body, headers=form, trust_env=False, timeout=60).status_code == 200
+    from_a_page = form | {"Origin": "https://example.com"}
+    assert httpx.post(url, content=body, headers=from_a_page, trust_env=False).status_code == 415
 
 
 def test_the_figures_of_the_way_are_logged(client: ollama.Client, daemon: DaemonProcess) -> None:
