@@ -36,7 +36,7 @@ def question_of(wanted: Wanted, model: Model, key: ApiKey | None, request_id: st
         if wanted.path == CHAT:
             messages = laid(messages, model, key, single=wanted.is_single)
         else:
-            fields = _laid_fields(fields, model, key)
+            fields = _laid_fields(fields, model, key, single=wanted.is_single)
     return Question(
         model,
         messages,
@@ -71,7 +71,7 @@ def normalized(text: str) -> str:
     return _LINE_ENDS.sub("\n", text).replace("\0", _PARAGRAPH).strip()
 
 
-def _laid_fields(fields: dict[str, Any], model: Model, key: ApiKey | None) -> dict[str, Any]:
+def _laid_fields(fields: dict[str, Any], model: Model, key: ApiKey | None, *, single: bool) -> dict[str, Any]:
     """The same for `/api/generate`, whose texts are fields."""
     system = _configured(model, key)
     if own := fields.get("system"):
@@ -81,6 +81,8 @@ def _laid_fields(fields: dict[str, Any], model: Model, key: ApiKey | None) -> di
         laid_["system"] = _PARAGRAPH.join(system)
     if model.normalize_whitespace and "prompt" in fields:
         laid_["prompt"] = normalized(fields["prompt"])
+    if single and model.template and "prompt" in laid_:
+        laid_["prompt"] = model.template.replace(PROMPT, laid_["prompt"])
     return laid_
 
 

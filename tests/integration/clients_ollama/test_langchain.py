@@ -1,4 +1,4 @@
-"""LangChain's `langchain-ollama` as a client: chat, completion, streams, structured answers, tools, vectors."""
+"""LangChain's `langchain-ollama` as a client: chat, completion, streams, forms, tools, vectors."""
 
 from __future__ import annotations
 

@@ -77,3 +77,11 @@ def test_the_generate_routes_texts_are_fields() -> None:
 def test_a_raw_prompt_is_left_alone() -> None:
     wanted = Wanted("m", [], {}, path=GENERATE, fields={"prompt": " Hi ", "raw": True}, is_careful=False)
     assert question(wanted, model(system="You are Ia."), KEY).fields == wanted.fields
+
+
+def test_a_template_stands_around_a_single_prompt_of_the_generate_route() -> None:
+    framed, fields = model(template="Answer: {prompt}!"), {"prompt": "Hi"}
+    single = Wanted(None, [], {}, path=GENERATE, fields=fields, is_single=True)
+    assert question(single, framed).fields["prompt"] == "Answer: Hi!"
+    part = Wanted(None, [], {}, path=GENERATE, fields=fields)
+    assert question(part, framed).fields["prompt"] == "Hi"
