@@ -88,3 +88,7 @@ def test_a_body_that_is_no_error_of_ollamas_is_told_by_its_status(body: bytes) -
 
 def test_an_error_line_of_a_stream_is_translated_like_a_body() -> None:
     assert of_text(STOPPED, 200, TAG).details == {"engine_error": STOPPED, "engine_status": 200}
+
+
+def test_a_request_that_the_engine_gave_up_may_be_asked_again() -> None:
+    assert isinstance(of_text("request canceled", 499, TAG), EngineInterrupted)

@@ -36,9 +36,7 @@ def test_one_object_comes_where_it_is_asked_for(http: FlaskClient) -> None:
 
 
 def test_generate_goes_the_engines_own_way(http: FlaskClient, engine: FakeClient) -> None:
-    http.post(
-        "/api/generate", json={"prompt": "Hi", "raw": True, "options": {"num_predict": 2}}, buffered=True
-    )
+    http.post("/api/generate", json=body, buffered=True)
     (question,) = engine.asked
     assert (question.path, question.messages) == (GENERATE, [])
     assert question.fields == {"prompt": "Hi", "raw": True}
@@ -138,7 +136,7 @@ VALUES = st.recursive(
 def test_no_body_is_worse_than_a_refusal(
     http: FlaskClient, engine: FakeClient, path: str, body: dict[str, Any]
 ) -> None:
-    engine.answer_ = FakeAnswer(["Hi"])
+    engine.answer_, engine.bodies = FakeAnswer(["Hi"]), [b'{"model":"m","embeddings":[[1]]}']
     response = http.post(f"/api/{path}", json=body, buffered=True)
     assert response.status_code in (200, 400, 403, 404)
     assert b"INTERNAL_ERROR" not in response.data
