@@ -45,7 +45,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
 
 @pytest.fixture(scope="session")
 def daemon(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    sections = {
+    sections: Sections = {
         "engine": {"poll_interval_s": 0.5},
         "cache": {"enabled": False},  # what is streamed is to come from the engine
         "models.other": OTHER,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 import ollama
@@ -143,7 +144,7 @@ def test_tools_are_offered_and_their_calls_come_back(
     assert found.message.tool_calls
     assert found.message.tool_calls[0].function.arguments == {"a": 1, "b": 2}
     assert scripted.asked()[0]["tools"][0]["function"]["name"] == "add"
-    talk = [*HI, found.message, {"role": "tool", "content": "3", "tool_name": "add"}]
+    talk: list[Any] = [*HI, found.message, {"role": "tool", "content": "3", "tool_name": "add"}]
     (first, _last) = scripted_client.chat(SMALL, talk, tools=[add], stream=True)
     assert first.message.tool_calls
     assert scripted.asked()[1]["messages"][1]["tool_calls"][0]["function"] == called["function"]
@@ -160,7 +161,7 @@ def test_thinking_comes_apart_from_the_text(scripted: ScriptedEngine, scripted_c
 
 def refusal(client: ollama.Client, **said: object) -> ollama.ResponseError:
     with pytest.raises(ollama.ResponseError) as caught:
-        client.chat(**{"model": SMALL, "messages": HI, "options": FEW, **said})  # type: ignore[arg-type, call-overload]
+        client.chat(**{"model": SMALL, "messages": HI, "options": FEW, **said})  # type: ignore[call-overload]
     return caught.value
 
 

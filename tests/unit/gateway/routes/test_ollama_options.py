@@ -40,17 +40,18 @@ def test_one_stop_is_a_list_of_one() -> None:
 
 @pytest.mark.parametrize("name", ["num_ctx", "num_gpu", "num_thread", "draft_num_predict"])
 def test_what_would_load_the_model_again_is_refused_or_left_out(name: str) -> None:
+    said = msgspec.convert({name: 1}, Options)
     with pytest.raises(InvalidRequest, match=rf"options\.{name}"):
-        sampling(Options(**{name: 1}), LIMITS)
+        sampling(said, LIMITS)
     with pytest.raises(InvalidRequest, match=rf"options\.{name}"):
-        for_vectors(Options(**{name: 1}), LIMITS)
-    assert sampling(Options(**{name: 1}), STRIP) == {"num_predict": 100}
+        for_vectors(said, LIMITS)
+    assert sampling(said, STRIP) == {"num_predict": 100}
 
 
 def test_what_no_engine_knows_any_more_is_taken_and_left_out() -> None:
     kinds = {field.encode_name: field.type for field in msgspec.structs.fields(Options)}
-    said = Options(**{name: True if kinds[name] == bool | None else 1 for name in WITHOUT_EFFECT})
-    assert for_vectors(said, LIMITS) == {}
+    values = {name: True if kinds[name] == bool | None else 1 for name in WITHOUT_EFFECT}
+    assert for_vectors(msgspec.convert(values, Options), LIMITS) == {}
 
 
 def test_an_unknown_option_is_refused_with_those_that_are_known() -> None:

@@ -36,6 +36,7 @@ def test_one_object_comes_where_it_is_asked_for(http: FlaskClient) -> None:
 
 
 def test_generate_goes_the_engines_own_way(http: FlaskClient, engine: FakeClient) -> None:
+    body = {"prompt": "Hi", "raw": True, "options": {"num_predict": 2}}
     http.post("/api/generate", json=body, buffered=True)
     (question,) = engine.asked
     assert (question.path, question.messages) == (GENERATE, [])
