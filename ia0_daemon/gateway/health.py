@@ -141,14 +141,9 @@ def _troubles(service: Service, models: list[dict[str, Any]]) -> list[str]:
     troubles = [f"restarts were given up (FAILED), `ia0 restart` tries again: {failed}"] if failed else []
     shared = service.limiter.shared_state
     if shared is not None and not shared.is_up:
-        troubles.append(
-            f"the shared store is away, limits and kept answers are this daemon's own: {shared.error}"
-        )
-    troubles += [
-        f"{model['name']} is passed over: its breaker is open"
-        for model in models
-        if model["breaker"] == "open"
-    ]
+        troubles.append(f"the shared store is away, so limits are this daemon's own: {shared.error}")
+    broken = [model["name"] for model in models if model["breaker"] == "open"]
+    troubles += [f"{name} is not asked, its breaker is open: it failed too often" for name in broken]
     missing = [model["tag"] for model in models if model["state"] == "missing"]
     # Where none is there the host is not ready, which says so already.
     if missing and len(missing) < len(models):
