@@ -1,6 +1,6 @@
 """A real daemon in front of the embedded engine, asked by the packages that OpenAI's users have.
 
-Nothing of these packages is imported here before its setting is made: LiteLLM would ask the network for prices.
+LiteLLM is told before its import to take its own table of prices: it would ask the network for one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MakeClient = Callable[..., OpenAI]
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     with EngineProcess(
         tmp_path_factory.mktemp("engine"),
-        env={"IA0_ENGINE_FAULT_ERROR_AFTER_TOKENS": "3;when=FAIL"},
+        env={"IA0_ENGINE_FAULT_ERROR_AFTER_TOKENS": "1;when=FAIL"},
         models=(str(MODEL["tag"]), str(EMBEDDER["tag"])),
     ) as running:
         yield running

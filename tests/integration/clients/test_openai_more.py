@@ -128,7 +128,9 @@ def test_a_conversation_goes_on_with_what_came_before(
 
 def test_calls_and_thinking_are_events(scripted_client: OpenAI, scripted: ScriptedEngine) -> None:
     thought = {"message": {"role": "assistant", "content": "", "thinking": "Hm."}, "done": False}
-    scripted.scripts = [[say(thought), say(piece("Let me see.")), say(calls("weather", city="Rome")), say(DONE)]]
+    scripted.scripts = [
+        [say(thought), say(piece("Let me see.")), say(calls("weather", city="Rome")), say(DONE)]
+    ]
     with scripted_client.responses.stream(model=NAME, input="And Rome?", tools=[WEATHER]) as stream:
         kinds = [event.type for event in stream]
         final = stream.get_final_response()

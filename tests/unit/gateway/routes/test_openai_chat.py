@@ -20,7 +20,9 @@ Chat = Callable[..., TestResponse]
 HELLO = [{"role": "user", "content": "Hi"}]
 TOOL = {"type": "function", "function": {"name": "weather"}}
 CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
-CALLED = ChatLine(message=Delta(tool_calls=[{"function": {"name": "weather", "arguments": {"city": "Rome"}}}]))
+CALLED = ChatLine(
+    message=Delta(tool_calls=[{"function": {"name": "weather", "arguments": {"city": "Rome"}}}])
+)
 
 
 @pytest.fixture
@@ -48,7 +50,9 @@ def refused(response: TestResponse) -> Any:
 
 
 def test_options_go_to_the_engine_under_its_names(chat: Chat, engine: FakeClient) -> None:
-    chat(temperature=0.5, top_p=0.9, seed=3, stop="end", presence_penalty=1, frequency_penalty=-1, max_tokens=9)
+    chat(
+        temperature=0.5, top_p=0.9, seed=3, stop="end", presence_penalty=1, frequency_penalty=-1, max_tokens=9
+    )
     assert engine.asked[0].options == {
         "temperature": 0.5,
         "top_p": 0.9,
@@ -153,7 +157,10 @@ def test_the_engine_is_told_of_tools_unless_none_may_be_called(chat: Chat, engin
     [
         ({"type": "text"}, None),
         ({"type": "json_object"}, "json"),
-        ({"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}, {"type": "object"}),
+        (
+            {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}},
+            {"type": "object"},
+        ),
     ],
 )
 def test_a_form_becomes_the_engines_format(
@@ -260,7 +267,10 @@ def test_two_bounds_that_differ_are_refused(chat: Chat) -> None:
         ({"role": "tool", "content": "x"}, "messages[0].tool_call_id"),
         ({"role": "user", "content": [{"type": "input_audio"}]}, "messages[0].content[0].type"),
         (
-            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.org/a"}}]},
+            {
+                "role": "user",
+                "content": [{"type": "image_url", "image_url": {"url": "https://example.org/a"}}],
+            },
             "messages[0].content[0].image_url",
         ),
         (

@@ -267,8 +267,6 @@ def test_truncation_is_our_truncate(http: FlaskClient, engine: FakeClient) -> No
         ("seed", 3),
     ],
 )
-def test_a_response_refuses_by_name(
-    http: FlaskClient, engine: FakeClient, field: str, value: object
-) -> None:
+def test_a_response_refuses_by_name(http: FlaskClient, engine: FakeClient, field: str, value: object) -> None:
     assert refused(http, "responses", **{"input": "Hi", field: value})["param"].startswith(field)
     assert engine.asked == []
