@@ -6,6 +6,7 @@ It answers `/api/version`, `/api/tags` and `/api/ps` as Ollama does, and plays t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import queue
 import select
@@ -188,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         bodies: dict[str, dict[str, Any]] = {
             "/api/version": {"version": "0.33.0-scripted"},
-            "/api/tags": {"models": [{"name": tag, "size": 1} for tag in self.scripted.tags]},
+            "/api/tags": {"models": [_present(tag) for tag in self.scripted.tags]},
             "/api/ps": {"models": [{"name": tag, "size": 1} for tag in self.scripted.loaded]},
         }
         self._send(bodies[self.path])
@@ -223,3 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
         """Say nothing."""
+
+
+def _present(tag: str) -> dict[str, Any]:
+    return {"name": tag, "size": 1, "digest": hashlib.sha256(tag.encode()).hexdigest()}

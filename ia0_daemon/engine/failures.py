@@ -45,6 +45,8 @@ _CANNOT_LOAD = (
     "unable to load full model on GPU",
     "model requires more system memory",
 )
+# What a request said and the engine could not take, though it calls it an error of its own (500).
+_ASKED_WRONGLY = re.compile(r"^template: |image input is not supported|^option \"")
 # A full queue of the engine empties at the pace of its answers; callers are asked to come back after this.
 _RETRY_AFTER_S = 2
 
@@ -72,6 +74,13 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
         )
     if status == 503:
         return Overloaded("the engine's queue is full", retry_after_s=_RETRY_AFTER_S, engine_error=text)
+    if status == 400 or _ASKED_WRONGLY.search(text):
+        # The caller must change it: no other model is asked, and no breaker counts it.
+        return InvalidRequest(f"the engine refuses the request: {text}", engine_error=text)
+    if status == 499:  # nobody here has hung up: the engine itself is ending
+        return EngineInterrupted(
+            f"the engine gave the request up: {text}", engine_error=text, engine_status=status
+        )
     if any(sign in text for sign in _RUNNER_ENDED):
         return EngineInterrupted(
             f"the model's process ended: {text}", engine_error=text, engine_status=status

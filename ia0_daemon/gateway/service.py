@@ -15,19 +15,20 @@ from ia0_daemon.gateway.answer_cache import AnswerCache
 from ia0_daemon.gateway.breaker import Breakers
 from ia0_daemon.gateway.catalog import Catalog
 from ia0_daemon.gateway.flights import Flights
+from ia0_daemon.gateway.limits import Limiter
+from ia0_daemon.gateway.pulls import Pulls
 from ia0_daemon.gateway.routing import Router
 from ia0_daemon.gateway.slots import Slots
 from ia0_daemon.keys import KeyRing
-from ia0_daemon.settings.schema import Cache, Routing
+from ia0_daemon.settings.schema import Cache, Routing, Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Detect = Callable[[str], str | None]
-
     from ia0_daemon.engine.client import EngineClient
     from ia0_daemon.engine.watch import EngineWatch
     from ia0_daemon.gate import Gate
+    from ia0_daemon.gateway.language import LanguageDetector
     from ia0_daemon.gateway.metrics import Metrics
     from ia0_daemon.settings.schema import Settings
 
@@ -42,15 +43,21 @@ class Live:
     client: EngineClient
     watch: EngineWatch
     router: Router
+    detector: LanguageDetector | None
 
     @classmethod
     def of(
-        cls, settings: Settings, client: EngineClient, watch: EngineWatch, detect: Detect | None = None
+        cls,
+        settings: Settings,
+        client: EngineClient,
+        watch: EngineWatch,
+        detector: LanguageDetector | None = None,
     ) -> Live:
-        """Make it from settings and an engine; `detect` gives a text's language."""
+        """Make it from settings and an engine; `detector` where a model is for a language."""
         catalog = Catalog(settings)
         ring = KeyRing(settings.auth.keys)
-        return cls(settings, catalog, ring, client, watch, Router(catalog, detect))
+        router = Router(catalog, detector.detect if detector is not None else None)
+        return cls(settings, catalog, ring, client, watch, router, detector)
 
 
 @dataclass(slots=True)
@@ -65,6 +72,9 @@ class Service:
     breakers: Breakers = field(default_factory=lambda: _breakers(Routing()))
     flights: Flights = field(default_factory=Flights)
     cache: AnswerCache = field(default_factory=lambda: AnswerCache(Cache(), None))
+    pulls: Pulls = field(default_factory=Pulls)
+    """Models on their way to the engine by this daemon's routes; no restart is begun meanwhile."""
+    limiter: Limiter = field(default_factory=lambda: Limiter(Shared(), ""))
     is_hopeful: Callable[[], bool] = bool
     """Whether an engine that is not there now will probably be there again soon; the supervisor's word."""
     supervisor_status: Callable[[], dict[str, object]] = dict

@@ -58,6 +58,7 @@ class Long:
             "prompt": LONG_PROMPT,
             "stream": True,
             "params": {"temperature": 0, "max_tokens": self.tokens},
+            "cache": False,
         }
         headers = {"X-Request-ID": "load-long"} | (
             {"Authorization": f"Bearer {self.key}"} if self.key else {}
@@ -106,7 +107,7 @@ def _was_reset(outcome: Outcome) -> bool:
 def load(options: argparse.Namespace) -> dict[str, Any]:
     """Call until told to stop; gives the summary."""
     began = time.monotonic()
-    callers = Callers(options.url, options.plain, options.streams, options.key)
+    callers = Callers(options.url, options.plain, options.streams, [options.key] if options.key else [])
     long = Long(options.url, options.key, options.long) if options.long else None
     thread = threading.Thread(target=long.run, daemon=True) if long else None
     callers.start()
