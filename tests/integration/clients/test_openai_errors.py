@@ -83,6 +83,21 @@ def test_a_wrong_key_is_an_authentication_error(
             wrong.models.list()
 
 
+def test_a_key_that_has_used_up_its_limit_is_a_rate_limit_error(
+    scripted: ScriptedEngine, tmp_path: Path, make_client: MakeClient
+) -> None:
+    key, digest = new_key()
+    limited = {"name": "shop", "sha256": digest, "requests_per_minute": 1}
+    with DaemonProcess(tmp_path, scripted.url, {"auth": {}, "[auth.keys]": limited}) as daemon:
+        client = make_client(daemon, key)
+        client.chat.completions.create(model=NAME, messages=HELLO)
+        with pytest.raises(openai.RateLimitError) as caught:
+            client.chat.completions.create(model=NAME, messages=HELLO)
+        assert caught.value.code == "rate_limit_exceeded"
+        assert int(caught.value.response.headers["Retry-After"]) >= 1
+        assert client.models.list().data
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_unknown_model_is_not_found(client: OpenAI, stream: bool) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
