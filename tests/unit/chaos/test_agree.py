@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ia0_daemon.embedded.told import digest
-from tests.chaos.agree import count, disagreements, strangers, sums_disagree
-from tests.chaos.clients import PLAIN, STREAM, STREAM_TOKENS, Outcome
+from tests.chaos.agree import count, disagreements, shared_differ, strangers, sums_disagree
+from tests.chaos.clients import PLAIN, SHARED, STREAM, STREAM_TOKENS, Outcome
 from tests.chaos.engine_log import Ledger
 
 ID = "chaos-stream-1"

@@ -64,7 +64,8 @@ def test_a_clean_seam_is_none(before: str, after: str) -> None:
 
 
 def test_a_word_without_its_ending_is_whole() -> None:
-    uncut = [Outcome(STREAM, str(at), "Tell me.", "answered", text) for at, text in enumerate(("Planets turn.", UNCUT))]
+    texts = ("Planets turn.", UNCUT)
+    uncut = [Outcome(STREAM, str(at), "Tell me.", "answered", text) for at, text in enumerate(texts)]
     assert bad_seams([*uncut, answer("Every planet", " turns.")]) == []
 
 
