@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from ia0_daemon.bind import CannotListen
 from ia0_daemon.control import CommandError
-from ia0_daemon.server import CannotListen, Daemon, run
+from ia0_daemon.server import Daemon, run
 from ia0_daemon.settings.load import Source
 from tests.daemon_process import get, to_toml, wait_until_refused
 from tests.engine_process import free_port
