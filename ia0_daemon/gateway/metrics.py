@@ -211,9 +211,7 @@ class _Limits(Collector):
         """Look the gauges up."""
         shared, usage = self._limiter.shared_state, self._limiter.usage_state
         if shared is not None:
-            yield _gauge(
-                "ia0_shared_store_up", "1 if the shared store answers and can be written.", shared.is_up
-            )
+            yield _gauge("ia0_shared_store_up", "1 if the shared store answers.", shared.is_up)
         if usage is not None:
             yield _gauge(
                 "ia0_usage_kept", "1 if the tokens of the day are kept in their database.", usage.is_kept
