@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import disable_created_metrics
 
-from ia0_daemon import __version__, logs
+from ia0_daemon import __version__, descriptors, logs
 from ia0_daemon.bind import CannotListen, bind_both, take_over
 from ia0_daemon.control import CommandError, ControlServer, Handler
 from ia0_daemon.control_file import SocketInUseError
@@ -32,6 +32,7 @@ from ia0_daemon.gateway.health import model_state, not_ready_because
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.record import record_refusal
 from ia0_daemon.gateway.shared_store import open_store
+from ia0_daemon.gateway.turned_away import MOST_FAREWELLS
 from ia0_daemon.settings import listen_address
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.restart import changed_needing_restart
@@ -71,6 +72,9 @@ class Daemon:
         """`handed`: listening sockets of systemd's, in place of those that would be bound here."""
         self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
+        # One to the engine for each request under way; and those of both listeners that are turned away.
+        others = settings.server.max_in_flight + PROBE_CONNECTIONS + 2 * MOST_FAREWELLS
+        self._connections = descriptors.fitting(settings.server.max_connections, others)
         self._store = open_store(settings.shared)
         self.service = service_of(settings, self._store)
         self.supervision = Supervision(self.service, source)
@@ -91,9 +95,10 @@ class Daemon:
                 api(self.service),
                 self._api_socket,
                 threads=server.threads,
-                connections=server.max_connections,
+                connections=self._connections,
                 body_bytes=server.max_body_bytes,
                 refused=partial(record_refusal, metrics=metrics),
+                request_s=server.request_timeout_s,
                 inherited=self._inherited,
             )
         ]
@@ -106,6 +111,7 @@ class Daemon:
                     connections=PROBE_CONNECTIONS,
                     body_bytes=PROBE_BODY_BYTES,
                     refused=partial(record_refusal, metrics=metrics),
+                    limit_setting="",
                     inherited=self._inherited,
                 )
             )
