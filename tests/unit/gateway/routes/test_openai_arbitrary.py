@@ -55,3 +55,30 @@ def test_arbitrary_values_are_answered_or_refused(
     response = http.post(operation.path, data=body, content_type="application/json", buffered=True)
     assert response.status_code in (200, 400, 404) or "vectors for" in response.text
     assert "internal_error" not in response.text
+
+
+def nested(depth: int) -> str:
+    return '{"a":' * depth + "1" + "}" * depth
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/chat", '{"messages":[{"role":"user","content":"Hi"}],"options":{"temperature":0},"format":%s}'),
+        ("/v1/responses", '{"input":"Hi","metadata":%s}'),
+        ("/v1/responses", '{"input":"Hi","stream":true,"metadata":%s}'),
+        (
+            "/v1/chat/completions",
+            '{"messages":[{"role":"user","content":"Hi"}],"temperature":0,'
+            '"tools":[{"type":"function","function":{"name":"f","parameters":%s}}]}',
+        ),
+    ],
+)
+def test_what_is_nested_too_deeply_to_be_written_again_is_refused_when_it_is_read(
+    http: FlaskClient, path: str, body: str
+) -> None:
+    for depth in range(700, 1000):  # at one of them it begins to be too deep, wherever the test is called from
+        response = http.post(path, data=body % nested(depth), content_type="application/json", buffered=True)
+        assert response.status_code in (200, 400), depth
+        assert "internal error" not in response.text, depth
+    assert response.status_code == 400
