@@ -12,6 +12,7 @@ next; this page is where they are joined.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,10 +66,8 @@ def _source(visit: Visit, wanted: Wanted, route: Route) -> Source:
     key = _cache_key(visit, wanted, route)
     if key is None:
         return _fresh(visit, wanted, route)
-    kept = visit.service.cache.get(key)
-    if kept is not None:
-        return _from_kept(visit, _kept(kept))
-    return _shared(visit, wanted, route, key)
+    result = _kept_result(visit, key)
+    return _shared(visit, wanted, route, key) if result is None else _from_kept(visit, result)
 
 
 def _fresh(visit: Visit, wanted: Wanted, route: Route) -> Source:
@@ -77,8 +76,22 @@ def _fresh(visit: Visit, wanted: Wanted, route: Route) -> Source:
     return Source(source.pieces(), source.result)
 
 
+def _kept_result(visit: Visit, key: bytes) -> Result | None:
+    kept = visit.service.cache.get(key)
+    try:
+        return None if kept is None else _kept(kept)
+    except msgspec.DecodeError:  # a store that is shared may hold what no daemon has written
+        return None
+
+
+def _keep_result(visit: Visit, key: bytes, result: Result) -> None:
+    # A tool's arguments may hold numbers of more than 64 bits, which no kept form has.
+    with suppress(OverflowError):
+        visit.service.cache.put(key, _keep(result))
+
+
 def _from_kept(visit: Visit, result: Result) -> Source:
-    visit.call.cached = True
+    visit.call.cached, visit.call.pays = True, False
     line = ChatLine(
         message=Delta(result.text, result.thinking, result.tool_calls),
         response=result.text,
@@ -95,20 +108,27 @@ def _shared(visit: Visit, wanted: Wanted, route: Route, key: bytes) -> Source:
     def begin(slip: Call) -> ChainAnswer:
         return ChainAnswer(Journey(service, visit.live, wanted, route.chain, visit.key, slip))
 
-    # An answer that is streamed and one that is not deal with a cut differently.
-    flight, call.cached = service.flights.join(key + bytes([wanted.stream]), call, begin)
+    # Streamed or not, and whether it may go on from a part: each deals with a cut in its own way.
+    how = bytes([wanted.stream, wanted.stream and wanted.may_resume])
+    flight, call.cached = service.flights.join(key + how, call, begin)
+    call.pays = not call.cached
 
     def result() -> Result:
         found = flight.answer.result()
-        call.note_journey(flight.call)
-        if not (call.cached or call.passed_over or call.truncated or call.resumed):
-            service.cache.put(key, _keep(found))
+        call.pays = flight.is_paid_by(call)
+        if call.pays and not (call.passed_over or call.truncated or call.resumed):
+            _keep_result(visit, key, found)
         return found
 
     def pieces() -> Iterator[list[ChatLine]]:
-        for lines in flight.pieces(call):
-            call.model = flight.call.model  # the first of the chain may have been passed over
-            yield lines
+        try:
+            for lines in flight.pieces(call):
+                call.note_journey(flight.call)  # a stream's head tells it: who was passed over, what was cut
+                yield lines
+        finally:
+            call.note_journey(flight.call)
+            if not wanted.stream:
+                call.pieces = flight.call.pieces
 
     return Source(pieces(), result)
 

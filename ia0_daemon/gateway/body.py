@@ -30,8 +30,8 @@ _PLACE = r"(?: - at `\$\.?([A-Za-z0-9_.\[\]]*)`)?"
 _UNKNOWN = re.compile(rf"Object contains unknown field `(.*?)`{_PLACE}", re.DOTALL)
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
-# What is read here is written again by functions that are called by more others, and Python bounds the calls and
-# a value's depth together: so many calls are left over for them. The engine's client is 15 calls further away.
+# What is read here is written again further down, and Python bounds the calls and a value's depth together:
+# so many calls are left over for that. The engine's client is 15 calls further down.
 ROOM_CALLS = 32
 
 S = TypeVar("S", bound=msgspec.Struct)

@@ -53,6 +53,8 @@ class Call:
     """Models that were to answer and could not."""
     cached: bool = False
     """The answer was kept from an equal request, or is shared with one at the same time."""
+    pays: bool = True
+    """Its key is charged for the tokens; those of a kept answer were, and those of a shared one are once."""
     truncated: dict[str, int] = field(default_factory=dict)
     """Where the prompt was shortened: its tokens, and those that the context holds."""
     context_full: bool = False
@@ -66,7 +68,7 @@ class Call:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     pieces: int = 0
-    """Lines that a stream has handed out: about as many tokens."""
+    """Lines that a stream has handed out, or that came of another answer: about as many tokens."""
     finish_reason: str = ""
     first_token_at: float | None = None
     generation_s: float = 0.0
@@ -120,7 +122,7 @@ class Call:
 
     def spent_tokens(self) -> int:
         """Give the tokens that the engine worked for; of a broken answer, about those that were written."""
-        return 0 if self.cached else self.prompt_tokens + max(self.completion_tokens, self.pieces)
+        return self.prompt_tokens + max(self.completion_tokens, self.pieces) if self.pays else 0
 
     def elapsed_s(self) -> float:
         """Give the seconds since the request came."""

@@ -118,6 +118,8 @@ class LastingAnswer:
             if out:
                 self._written += out
                 self._handed_out = True
+                if not self._call.stream:  # a stream counts what it hands out itself
+                    self._call.pieces = len(self._written)
                 yield out
             if self._seam and self._seam.stopped:
                 break

@@ -5,7 +5,9 @@
 
 Nobody owns a flight: pulling is a turn, not a role. So a caller who hangs up takes
 nothing from the others, and the engine goes on as long as one of them is there.
-Owns that turn-taking; never knows what a piece is.
+The first one pays; where that one leaves before the end, who is first at the end
+does: else two equal requests, the first one ended early, would cost nothing.
+Owns that turn-taking and who pays; never knows what a piece is.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ class Flight:
     def __init__(self, key: bytes, first: Call, begin: Callable[[Call], ChainAnswer]) -> None:
         """`begin` makes the answer, with the slip of the way to the engine, which belongs to no caller."""
         self.key = key
-        self._callers: list[Callable[[], bool]] = []
+        self._callers: list[Call] = []
+        self._payer: Call | None = first
+        self._is_paid = False
         self._boarding = threading.Lock()
         self.is_left = False
         """Whether nobody is on it any more, and nobody may board."""
@@ -52,21 +56,32 @@ class Flight:
         self._error: ServiceError | None = None
         self._is_pulling = False
 
-    def board(self, caller_gone: Callable[[], bool]) -> bool:
+    def board(self, call: Call) -> bool:
         """Count a caller among those who wait; false where it is too late for that."""
         with self._boarding:
             if self.is_left or self._is_done:
                 return False
-            self._callers.append(caller_gone)
+            self._callers.append(call)
             return True
 
-    def leave(self, caller_gone: Callable[[], bool]) -> None:
+    def leave(self, call: Call) -> None:
         """Count it no longer; the last one closes the answer."""
         with self._boarding:
-            self._callers.remove(caller_gone)
-            self.is_left = not self._callers
-        if self.is_left:
+            self._callers = [each for each in self._callers if each is not call]
+            if self._payer is call and not self._is_paid:
+                self._payer = None
+            is_last = not self._callers
+            # An answer that was given up before stays so: the others who have hung up are yet to leave.
+            self.is_left = self.is_left or is_last
+        if is_last:
             self.answer.close()
+
+    def is_paid_by(self, call: Call) -> bool:
+        """Say, of a caller who has come to the end, whether the answer is counted as its own."""
+        with self._boarding:
+            self._payer = self._payer or call
+            self._is_paid = self._is_paid or self._payer is call
+            return self._payer is call
 
     def pieces(self, call: Call) -> Iterator[list[ChatLine]]:
         """Give what comes, from the first piece on. Raises what ended the answer, and `CallerGone`."""
@@ -122,7 +137,7 @@ class Flight:
     def _is_abandoned(self) -> bool:
         """Say whether all have hung up; then nobody boards any more, since the answer is given up."""
         with self._boarding:
-            self.is_left = self.is_left or all(gone() for gone in self._callers)
+            self.is_left = self.is_left or all(call.caller_gone() for call in self._callers)
             return self.is_left
 
 
@@ -139,19 +154,19 @@ class Flights:
         """Board the flight for `key`, or begin one; say whether it was there. It is left when `call` ends."""
         with self._lock:
             flight = self._flights.get(key)
-            is_there = flight is not None and flight.board(call.caller_gone)
+            is_there = flight is not None and flight.board(call)
             if flight is None or not is_there:
                 flight = self._flights[key] = Flight(key, call, begin)
-                flight.board(call.caller_gone)
+                flight.board(call)
             self.shared += is_there
-        call.resources.callback(self._leave, flight, call.caller_gone)
+        call.resources.callback(self._leave, flight, call)
         return flight, is_there
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    def _leave(self, flight: Flight, caller_gone: Callable[[], bool]) -> None:
-        flight.leave(caller_gone)
+    def _leave(self, flight: Flight, call: Call) -> None:
+        flight.leave(call)
         with self._lock:
             if flight.is_left and self._flights.get(flight.key) is flight:
                 del self._flights[flight.key]

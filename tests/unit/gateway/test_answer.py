@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from ia0_daemon.engine.messages import ChatLine
-from ia0_daemon.errors import EngineError
+from ia0_daemon.engine.messages import ChatLine, Delta
+from ia0_daemon.errors import ContextLengthExceeded, EngineError
 from ia0_daemon.gateway.service import Service
 from ia0_daemon.settings.schema import Cache, Model
 from tests.fakes import DONE, TAG, FakeAnswer, FakeClient
@@ -81,6 +82,58 @@ def test_a_kept_answer_may_be_streamed(generate: Generate, engine: FakeClient) -
     lines = generate(DETERMINED | {"stream": True}).data.splitlines()
     assert b'"text":"One"' in lines[0]
     assert b'"cached":true' in lines[1]
+
+
+def begun(http: FlaskClient, **said: Any) -> TestResponse:
+    """Ask for a stream, of which one piece is read."""
+    response = http.post("/llm/generate", json=DETERMINED | {"stream": True} | said, buffered=False)
+    next(iter(response.response))
+    return response
+
+
+@pytest.mark.parametrize(("resume", "answers"), [(True, 1), (False, 2)])
+def test_a_stream_that_may_go_on_is_not_shared_with_one_that_may_not(
+    http: FlaskClient, engine: FakeClient, resume: bool, answers: int
+) -> None:
+    streams = [begun(http), begun(http, resume=resume)]
+    assert len(engine.asked) == answers
+    for stream in streams:
+        stream.close()
+
+
+def test_a_determined_stream_says_in_its_head_that_its_prompt_was_cut(
+    generate: Generate, engine: FakeClient
+) -> None:
+    too_long = ContextLengthExceeded("too long", prompt_tokens=900, context_tokens=512)
+    engine.script = [too_long, FakeAnswer(["One"])]
+    body = DETERMINED | {"stream": True, "truncate": True, "prompt": "one two " * 100, "system": "Hi"}
+    assert generate(body).headers["X-IA0-Truncated"] == "900 of 512 tokens"
+
+
+def test_what_leaves_first_is_kept_by_one_who_stays(
+    http: FlaskClient, generate: Generate, engine: FakeClient
+) -> None:
+    first, other = begun(http), begun(http)
+    first.close()
+    assert b'"done":true' in b"".join(other.response)
+    other.close()
+    assert generate(DETERMINED).get_json()["cached"] is True
+    assert len(engine.asked) == 1
+
+
+def test_what_nobody_can_read_is_not_kept(generate: Generate, engine: FakeClient, service: Service) -> None:
+    texts(engine, "One", "Two")
+    generate(DETERMINED)
+    (key,) = service.cache._memory
+    service.cache.put(key, b"of another daemon's")
+    assert generate(DETERMINED).get_json()["text"] == "Two"
+
+
+def test_a_call_with_a_number_that_cannot_be_kept_is_answered(http: FlaskClient, engine: FakeClient) -> None:
+    call = {"function": {"name": "f", "arguments": {"n": 10**30}}}
+    engine.script = [FakeAnswer([ChatLine(message=Delta(tool_calls=[call]))])]
+    body = {"messages": [{"role": "user", "content": "Hi"}], "options": {"seed": 1}, "stream": False}
+    assert http.post("/api/chat", json=body).get_json()["message"]["tool_calls"] == [call]
 
 
 def test_a_model_of_another_digest_is_another_model(

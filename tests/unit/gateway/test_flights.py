@@ -157,6 +157,43 @@ def test_once_all_have_hung_up_the_answer_is_given_up_and_the_next_one_asks_anew
     late.leave()
 
 
+def test_one_who_comes_while_those_who_hung_up_are_leaving_asks_anew(
+    flights: Flights, sources: list[Source]
+) -> None:
+    first, other = Caller(flights, sources), Caller(flights, sources)
+    first.gone.set()
+    other.gone.set()
+    assert sources[0].slip.caller_gone()  # the answer is given up
+    other.leave()
+    late = Caller(flights, sources)
+    assert (late.is_late, len(sources)) == (False, 2)
+    first.leave()
+    late.leave()
+    assert [source.closed for source in sources] == [1, 1]
+
+
+@pytest.mark.parametrize(("leaves", "payers"), [(False, [True, False, False]), (True, [False, True, False])])
+def test_the_first_one_pays_or_where_it_left_who_is_first_at_the_end(
+    flights: Flights, sources: list[Source], leaves: bool, payers: list[bool]
+) -> None:
+    callers = [Caller(flights, sources) for _ in range(3)]
+    if leaves:
+        callers[0].leave()
+    staying = callers[1:] if leaves else callers
+    paid = {id(caller): caller.flight.is_paid_by(caller.call) for caller in staying}
+    assert [paid.get(id(caller), False) for caller in callers] == payers
+    for caller in staying:
+        caller.leave()
+
+
+def test_who_has_paid_and_left_is_not_paid_for_again(flights: Flights, sources: list[Source]) -> None:
+    first, other = Caller(flights, sources), Caller(flights, sources)
+    assert first.flight.is_paid_by(first.call)
+    first.leave()
+    assert not other.flight.is_paid_by(other.call)
+    other.leave()
+
+
 def test_an_error_is_everybodys(flights: Flights, sources: list[Source]) -> None:
     callers = [Caller(flights, sources) for _ in range(3)]
     feed(sources[0], "Hel", EngineError("failed"))

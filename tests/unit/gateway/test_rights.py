@@ -28,9 +28,9 @@ def ask(http: FlaskClient, reconfigure: Reconfigure) -> Callable[..., Ask]:
         plain, sha256 = new_key()
         reconfigure(models=MODELS, auth=Auth(keys=(ApiKey(name="shop", sha256=sha256, **rights),)))
 
-        def post(path: str = "/llm/generate", **body: Any) -> TestResponse:
+        def post(path: str = "/llm/generate", *, buffered: bool = True, **body: Any) -> TestResponse:
             headers = {"Authorization": f"Bearer {plain}"}
-            return http.post(path, json={"prompt": "Hi", **body}, headers=headers, buffered=True)
+            return http.post(path, json={"prompt": "Hi", **body}, headers=headers, buffered=buffered)
 
         return post
 
@@ -70,10 +70,28 @@ def test_a_kept_answer_costs_no_tokens(ask: Callable[..., Ask]) -> None:
     assert {post(params={"temperature": 0}).status_code for _ in range(5)} == {200}
 
 
-def test_a_broken_stream_costs_what_was_written(ask: Callable[..., Ask], engine: FakeClient) -> None:
+@pytest.mark.parametrize("params", [{}, {"temperature": 0}])
+@pytest.mark.parametrize(("stream", "status"), [(True, 200), (False, 502)])
+def test_a_broken_answer_costs_what_was_written(
+    ask: Callable[..., Ask], engine: FakeClient, stream: bool, status: int, params: dict[str, Any]
+) -> None:
     post = ask(tokens_per_minute=2)
     engine.script = [FakeAnswer(["a", "b", EngineError("failed")])]
-    assert [post(stream=True).status_code, post().status_code] == [200, 429]
+    assert [post(stream=stream, params=params).status_code, post().status_code] == [status, 429]
+
+
+def test_a_shared_answer_is_paid_by_one_who_has_it_whole(ask: Callable[..., Ask], engine: FakeClient) -> None:
+    post = ask(tokens_per_minute=9)  # an answer has 10
+    body = {"stream": True, "params": {"temperature": 0}}
+    first = post(buffered=False, **body)
+    next(iter(first.response))
+    shared = post(buffered=False, **body)
+    next(iter(shared.response))
+    first.close()  # it has taken one line
+    assert b'"cached":true' in b"".join(shared.response)
+    shared.close()
+    assert len(engine.asked) == 1
+    assert post().status_code == 429
 
 
 def test_seats_of_a_key_are_given_back(ask: Callable[..., Ask]) -> None:

@@ -64,7 +64,10 @@ def nested(depth: int) -> str:
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/api/chat", '{"messages":[{"role":"user","content":"Hi"}],"options":{"temperature":0},"format":%s}'),
+        (
+            "/api/chat",
+            '{"messages":[{"role":"user","content":"Hi"}],"options":{"temperature":0},"format":%s}',
+        ),
         ("/v1/responses", '{"input":"Hi","metadata":%s}'),
         ("/v1/responses", '{"input":"Hi","stream":true,"metadata":%s}'),
         (
@@ -77,7 +80,7 @@ def nested(depth: int) -> str:
 def test_what_is_nested_too_deeply_to_be_written_again_is_refused_when_it_is_read(
     http: FlaskClient, path: str, body: str
 ) -> None:
-    for depth in range(700, 1000):  # at one of them it begins to be too deep, wherever the test is called from
+    for depth in range(700, 1000):  # at one of them it begins to be too deep
         response = http.post(path, data=body % nested(depth), content_type="application/json", buffered=True)
         assert response.status_code in (200, 400), depth
         assert "internal error" not in response.text, depth
