@@ -47,6 +47,10 @@ _CANNOT_LOAD = (
 )
 # What a request said and the engine could not take, though it calls it an error of its own (500).
 _ASKED_WRONGLY = re.compile(r"^template: |image input is not supported|^option \"")
+# How llama.cpp tells what it could not read: with all of the messages or tools behind [common/chat.cpp].
+_REPEATED = re.compile(r"; (?:messages|tools) = .*", re.DOTALL)
+# Ollama's own sentences are far shorter: what is longer repeats something that no log is to have.
+_MOST_CHARS = 1000
 # A full queue of the engine empties at the pace of its answers; callers are asked to come back after this.
 _RETRY_AFTER_S = 2
 
@@ -64,6 +68,7 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
     """Translate an error's text, from a body or from a line of a stream (status 200)."""
     if _TOO_LONG.search(text):
         return _too_long(text)
+    text = _without_prompt(text)
     if status == 400 and _UNABLE in text:
         return InvalidRequest(f"the model cannot do this: {text}", tag=tag, engine_error=text)
     if status == 404:
@@ -88,6 +93,12 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
     if any(sign in text for sign in _CANNOT_LOAD):
         return ModelUnavailable(f"the engine could not load {tag!r}: {text}", tag=tag, engine_error=text)
     return EngineError(f"the engine failed: {text}", engine_error=text, engine_status=status)
+
+
+def _without_prompt(text: str) -> str:
+    """Give an error's text without what it repeats of the request: sentences are logged, prompts are not."""
+    said = _REPEATED.sub("; ...", text)
+    return said if len(said) <= _MOST_CHARS else f"{said[:_MOST_CHARS]}..."
 
 
 def _too_long(text: str) -> ContextLengthExceeded:

@@ -94,7 +94,7 @@ def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
         call: Call = g.call
         response.headers[REQUEST_ID] = call.request_id
         response.headers.update(call.headers)
-        response.call_on_close(lambda: _end(call, service))
+        response.call_on_close(lambda: end_of(call, service))
         return response
 
     return app
@@ -163,10 +163,13 @@ def _check_request_id(given: str) -> None:
         )
 
 
-def _end(call: Call, service: Service) -> None:
-    call.resources.close()
-    call.settle(call.spent_tokens())
-    record(call, service.metrics)
+def end_of(call: Call, service: Service) -> None:
+    """Free what a request held, settle its tokens, write its line: when its last byte is out."""
+    try:
+        call.resources.close()
+    finally:  # a defect in what is freed must not make it free of charge, or unseen
+        call.settle(call.spent_tokens())
+        record(call, service.metrics)
 
 
 def _render(error: ServiceError) -> Response:

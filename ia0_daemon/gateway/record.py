@@ -50,8 +50,14 @@ def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> N
         metrics.first_token.labels(call.model).observe(first_s)
     if call.slot_s:
         metrics.queue.labels(call.model).observe(call.slot_s)
-    if call.completion_tokens:
+    if not call.cached:  # else the engine has done nothing for it
+        _count_tokens(call, metrics)
+
+
+def _count_tokens(call: Call, metrics: Metrics) -> None:
+    if call.prompt_tokens:
         metrics.tokens.labels(call.model, "prompt").inc(call.prompt_tokens)
+    if call.completion_tokens:
         metrics.tokens.labels(call.model, "completion").inc(call.completion_tokens)
         if call.generation_s > 0 and not call.resumed:  # else the seconds are those of the last part alone
             metrics.tokens_per_s.labels(call.model).observe(call.completion_tokens / call.generation_s)

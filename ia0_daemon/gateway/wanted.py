@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ia0_daemon.errors import ServiceError
     from ia0_daemon.gateway.call import Call
 
+# llama.cpp takes this one (LLAMA_DEFAULT_SEED) for "another one each time", and Ollama hands -1 on as it.
+RANDOM_SEED = 2**32 - 1
+
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 
@@ -62,7 +65,7 @@ class Wanted:
     @property
     def is_determined(self) -> bool:
         """Whether the same request has the same answer."""
-        return self.options.get("temperature") == 0 or "seed" in self.options
+        return self.options.get("temperature") == 0 or 0 <= self.options.get("seed", -1) < RANDOM_SEED
 
 
 class Result(msgspec.Struct, array_like=True):

@@ -10,6 +10,7 @@ restart is not begun while one is under way (`pulls.py`).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -51,19 +52,24 @@ def change(visit: Visit) -> Response:
     visit.service.admission.enter(call.resources, visit.live.settings.server.max_in_flight)
     call.resources.callback(visit.live.watch.look_soon)
     size = http.content_length or 0
-    relayed = relay_of(visit).ask(http.method, http.path, call.patience, body=_pieces(http), size=size)
+    relayed = relay_of(visit).ask(http.method, path_of(http), call.patience, body=_pieces(http), size=size)
     return hand_through(visit, relayed)
 
 
 def look(visit: Visit) -> Response:
     """Ask whether a blob is there."""
-    relayed = relay_of(visit).ask("HEAD", visit.http.path, visit.call.patience)
+    relayed = relay_of(visit).ask("HEAD", path_of(visit.http), visit.call.patience)
     return hand_through(visit, relayed)
 
 
 def blob(visit: Visit) -> Response:
     """Answer `/api/blobs/<digest>`: look, or bring."""
     return look(visit) if visit.http.method == "HEAD" else transfer(visit)
+
+
+def path_of(http: Request) -> str:
+    """Give the path as it may stand in a request: Flask gives it without its escapes."""
+    return quote(http.path, safe="/:")
 
 
 def _pieces(http: Request) -> Iterator[bytes]:

@@ -121,8 +121,8 @@ def wanted_of(request: ChatRequest, limits: Limits) -> Wanted:
     """Give what a body asks for. Raises `InvalidRequest`."""
     refuse(request, REFUSED)
     messages = messages_of(request.messages)
-    check_prompt(chars(messages), limits, "messages")
     fields = _fields(request)
+    check_prompt(chars(messages, fields.get("tools")), limits, "messages")
     return Wanted(
         model=request.model,
         messages=messages,

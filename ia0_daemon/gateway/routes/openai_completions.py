@@ -105,6 +105,7 @@ def wanted_of(request: CompletionRequest, limits: Limits) -> Wanted:
         truncate=bool(request.truncate),
         cache=request.cache,
         is_single=True,
+        is_careful=not request.suffix,
     )
 
 

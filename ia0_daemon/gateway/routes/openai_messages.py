@@ -97,12 +97,11 @@ def messages_of(messages: list[ChatMessage]) -> list[Message]:
     return found
 
 
-def chars(messages: list[Message]) -> int:
-    """Count what the model has to read: texts, and the arguments of calls."""
+def chars(messages: list[Message], tools: list[dict[str, Any]] | None) -> int:
+    """Count what the model has to read: texts, the tools that it may call, and the arguments of calls."""
     calls = [call for message in messages for call in message.tool_calls]
-    return sum(len(each.content) + len(each.thinking) for each in messages) + (
-        len(msgspec.json.encode(calls)) if calls else 0
-    )
+    said = sum(len(each.content) + len(each.thinking) for each in messages)
+    return said + sum(len(msgspec.json.encode(each)) for each in (calls, tools) if each)
 
 
 def arguments_of(text: str, field: str) -> dict[str, Any]:

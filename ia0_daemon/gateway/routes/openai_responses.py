@@ -135,8 +135,8 @@ def wanted_of(request: ResponsesRequest, limits: Limits) -> Wanted:
     """Give what a body asks for. Raises `InvalidRequest`."""
     refuse(request, REFUSED)
     messages = _messages(request)
-    check_prompt(chars(messages), limits, "input")
     fields = _fields(request)
+    check_prompt(chars(messages, fields.get("tools")), limits, "input")
     bound = token_bound(request.max_output_tokens, limits, "max_output_tokens")
     return Wanted(
         model=request.model,

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ia0_daemon.engine.failures import of_response, of_text
-from ia0_daemon.errors import EngineInterrupted
+from ia0_daemon.errors import EngineInterrupted, ServiceError
 
 TAG = "qwen2:7b"
 STOPPED = (
@@ -92,3 +92,19 @@ def test_an_error_line_of_a_stream_is_translated_like_a_body() -> None:
 
 def test_a_request_that_the_engine_gave_up_may_be_asked_again() -> None:
     assert isinstance(of_text("request canceled", 499, TAG), EngineInterrupted)
+
+
+def said_of(error: ServiceError) -> str:
+    return f"{error.message} {error.details}"
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_what_the_engine_repeats_of_a_prompt_is_not_repeated(status: int) -> None:
+    text = 'Failed to parse messages: no role; messages = [\n  {"content": "my secret"}\n]'
+    said = said_of(of_text(text, status, TAG))
+    assert "Failed to parse messages: no role; ..." in said
+    assert "my secret" not in said
+
+
+def test_a_text_of_the_engine_has_a_bound() -> None:
+    assert len(said_of(of_text("x" * 100_000, 500, TAG))) < 3000

@@ -51,6 +51,15 @@ def test_another_answer_is_not(generate: Generate, engine: FakeClient, body: dic
     assert [generate(body).get_json()["text"] for _ in range(2)] == ["One", "Two"]
 
 
+@pytest.mark.parametrize("seed", [-1, -7, 2**32 - 1])
+def test_a_seed_that_means_another_one_each_time_determines_nothing(
+    http: FlaskClient, engine: FakeClient, seed: int
+) -> None:
+    texts(engine, "One", "Two")
+    body = {"prompt": "Hi", "options": {"seed": seed}, "stream": False}
+    assert [http.post("/api/generate", json=body).get_json()["response"] for _ in range(2)] == ["One", "Two"]
+
+
 def test_it_is_where_the_request_asks_for_it(generate: Generate, engine: FakeClient) -> None:
     texts(engine, "One", "Two")
     assert [generate({"prompt": "Hi", "cache": True}).get_json()["text"] for _ in range(2)] == ["One", "One"]

@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from ia0_daemon.errors import EngineError
+from ia0_daemon.gateway.app import end_of
+from ia0_daemon.gateway.call import Call
 from ia0_daemon.gateway.service import Service
 from ia0_daemon.settings.schema import Log
 from tests.fakes import FakeAnswer, FakeClient
@@ -105,6 +107,21 @@ def test_requests_are_counted_by_route_model_and_code(generate: Generate, servic
     assert count(service, "ia0_daemon_seconds_count", **route) == 2
 
 
+def test_tokens_of_a_kept_answer_are_not_counted_again(generate: Generate, service: Service) -> None:
+    for _ in range(2):
+        generate({"prompt": "Hi", "params": {"seed": 1}})
+    assert count(service, "ia0_tokens_total", model="smollm2-135m", kind="completion") == 3
+    assert count(service, "ia0_tokens_per_second_count", model="smollm2-135m") == 1
+
+
+def test_tokens_of_texts_that_became_vectors_are_counted(
+    http: FlaskClient, engine: FakeClient, service: Service
+) -> None:
+    engine.bodies = [b'{"model":"m","embeddings":[[1]],"prompt_eval_count":5}']
+    http.post("/api/embed", json={"input": "Hi"}, buffered=True)
+    assert count(service, "ia0_tokens_total", model="smollm2-135m", kind="prompt") == 5
+
+
 def test_what_callers_invent_does_not_grow_the_metrics(http: FlaskClient, service: Service) -> None:
     for number in range(20):
         http.get(f"/nothing/{number}", buffered=True)
@@ -119,3 +136,13 @@ def test_what_callers_invent_does_not_grow_the_metrics(http: FlaskClient, servic
 def test_head_requests_are_recorded(http: FlaskClient, log_lines: Lines) -> None:
     http.head("/models", buffered=True)
     assert [line["method"] for line in log_lines()] == ["HEAD"]
+
+
+def test_a_request_is_recorded_also_where_something_of_it_cannot_be_freed(
+    service: Service, log_lines: Lines
+) -> None:
+    call = Call("id", "POST", "/", "/", "", bool)
+    call.resources.callback(int, "no number")
+    with pytest.raises(ValueError, match="no number"):
+        end_of(call, service)
+    assert [line["request_id"] for line in log_lines()] == ["id"]

@@ -314,6 +314,13 @@ def test_a_prompt_that_is_too_long_is_refused(chat: Chat, reconfigure: Reconfigu
     assert refused(chat())["details"]["setting"] == "limits.max_prompt_chars"
 
 
+def test_tools_are_a_part_of_the_prompt(chat: Chat, reconfigure: Reconfigure) -> None:
+    reconfigure(limits=Limits(max_prompt_chars=100))
+    tool = {"type": "function", "function": {"name": "f", "description": "x" * 100}}
+    assert refused(chat(tools=[tool]))["details"]["setting"] == "limits.max_prompt_chars"
+    assert chat(tools=[tool], tool_choice="none").status_code == 200
+
+
 def test_thinking_stands_beside_the_text(chat: Chat, engine: FakeClient) -> None:
     engine.answer_ = FakeAnswer([ChatLine(message=Delta(thinking="Hm.")), "Yes."], end=DONE)
     assert chat().json["choices"][0]["message"]["reasoning"] == "Hm."

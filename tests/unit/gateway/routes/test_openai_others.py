@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from msgspec import structs
 
 from ia0_daemon.engine.messages import CHAT, GENERATE, ChatLine, Delta
 from ia0_daemon.errors import ContextLengthExceeded, EngineError
 from tests.fakes import MODEL, FakeAnswer, FakeClient
+from tests.unit.gateway.conftest import Reconfigure
 
 VECTORS = b'{"embeddings":[[0.5,-1.0],[0.25,0.125]],"prompt_eval_count":4}'
 TOKEN = {"token": "Hi", "logprob": -0.5, "top_logprobs": [{"token": "Ho", "logprob": -1.5}]}
@@ -49,6 +51,15 @@ def test_a_suffix_takes_the_generate_path(http: FlaskClient, engine: FakeClient)
         {"prompt": "a", "suffix": "b"},
         False,
     )
+
+
+def test_nothing_is_put_around_a_gap_that_is_to_be_filled(
+    http: FlaskClient, engine: FakeClient, reconfigure: Reconfigure
+) -> None:
+    model = structs.replace(MODEL, system="Be brief.", template="Answer: {prompt}")
+    reconfigure(models={"small": model})
+    post(http, "completions", prompt="a", suffix="b")
+    assert engine.asked[0].fields == {"prompt": "a", "suffix": "b"}
 
 
 def test_the_older_logprobs_count_their_places_on_through_a_stream(
