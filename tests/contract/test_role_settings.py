@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ia0_daemon.settings.catalogue import settings
+from ia0_daemon.settings.leaves import is_secret
 from ia0_daemon.settings.load import Source
 from ia0_daemon.settings.restart import needs_restart
 from ia0_daemon.settings.schema import Settings
@@ -49,6 +50,16 @@ def test_every_setting_is_a_variable_and_in_the_template(table: str) -> None:
     names = {f"ia0_daemon_{table}_{key}" for key in settings_of(table)}
     assert names - set(options(ROLE)) == set()
     assert set(tomllib.loads(rendered())[table]) == settings_of(table)
+
+
+def test_a_text_that_is_secret_is_shown_by_no_task() -> None:
+    secret = {
+        f"ia0_daemon_{'_'.join(setting.path)}"
+        for setting in settings()
+        if is_secret(setting.hint) and isinstance(setting.default, str)
+    }
+    assert secret == {"ia0_daemon_alerts_webhook_url", "ia0_daemon_shared_url"}
+    assert {name for name in secret if not options(ROLE)[name].get("no_log")} == set()
 
 
 def test_what_a_reload_cannot_apply_makes_the_role_restart_the_daemon() -> None:
