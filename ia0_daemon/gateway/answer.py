@@ -154,7 +154,7 @@ def _asked(question: Question) -> dict[str, object]:
 def _whole(visit: Visit, wanted: Wanted, shape: Shape, source: Source) -> Response:
     call = visit.call
     for _ in source.pieces:
-        call.note_first_token()
+        pass
     result = _finish(visit, wanted, source)
     response = Response(shape.whole(call, result), mimetype="application/json")
     response.headers.update(respond.headers(call))

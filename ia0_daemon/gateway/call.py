@@ -27,7 +27,7 @@ UNREAD = "unread"
 # What belongs to the way to the engine, not to a caller.
 JOURNEY = (
     "model", "passed_over", "truncated", "slot_s", "gate_s",
-    "askings", "asked_again", "resumed", "resumed_at",
+    "askings", "asked_again", "resumed", "resumed_at", "first_token_at",
 )  # fmt: skip
 
 
@@ -129,5 +129,5 @@ class Call:
         return time.monotonic() - self.began
 
     def first_token_s(self) -> float | None:
-        """Give the seconds from the request to its first token."""
-        return None if self.first_token_at is None else self.first_token_at - self.began
+        """Give the seconds from the request to its first token: 0 where others had it before."""
+        return None if self.first_token_at is None else max(0.0, self.first_token_at - self.began)

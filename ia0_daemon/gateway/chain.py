@@ -135,7 +135,7 @@ class ChainAnswer:
         self._held.close()
         journey, gate = self._journey, self._journey.service.gate
         call = journey.call
-        call.model = model.name
+        call.model, call.first_token_at = model.name, None
         with ExitStack() as held:
             place = place_of(journey.live, model, journey.key)
             call.slot_s += journey.service.slots.take(held, place, call.caller_gone, gate.is_closed)
@@ -146,6 +146,8 @@ class ChainAnswer:
             pieces = answer.pieces()
             first = next(pieces, None)
             found = [] if first is None else [first]
+            if found:
+                call.note_first_token()
             if not journey.wanted.stream:
                 found += pieces
             answer_ended = answer.last is not None

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
 from ia0_daemon.clock import timestamp
+from ia0_daemon.engine.messages import ChatLine
 from ia0_daemon.errors import EngineError
 from tests.fakes import DONE, FakeAnswer, FakeClient
+from tests.unit.gateway.conftest import Lines
 
 Generate = Callable[..., TestResponse]
 FIGURES = {
@@ -83,6 +87,27 @@ def test_an_answer_without_text_has_the_last_line_alone(generate: Generate, engi
     engine.answer_ = FakeAnswer([])
     (last,) = lines(generate({"prompt": "Hi", "stream": True}))
     assert (last["text"], last["done"], last["finish_reason"]) == ("", True, "stop")
+
+
+@dataclass
+class SlowAnswer(FakeAnswer):
+    """One that takes its time behind the first piece."""
+
+    def pieces(self) -> Iterator[list[ChatLine]]:
+        for lines in super().pieces():
+            yield lines
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_first_token_is_the_engines_whether_it_is_streamed_or_not(
+    generate: Generate, engine: FakeClient, log_lines: Lines, stream: bool, cache: bool
+) -> None:
+    engine.answer_ = SlowAnswer(["Hello", " world"])
+    generate({"prompt": "Hi", "stream": stream, "cache": cache})
+    (line,) = log_lines()
+    assert line["latency_ms"] - line["ttft_ms"] > 19
 
 
 @pytest.mark.parametrize("stream", [False, True])
