@@ -98,6 +98,10 @@ cost: $(VENV)/.dev ## Measure what the idle daemon costs, supervisor included
 soak: $(VENV)/.dev ## Measure the daemon's memory over 22,000 requests
 	$(PYTHON_RUN) -m tests.soak
 
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure the daemon beside LiteLLM, Portkey and HAProxy; PART=plain, PEERS="litellm", QUICK=1 for less
+	@$(PYTHON_RUN) -m tests.bench $(if $(PART),--part $(PART)) $(if $(PEERS),--peers $(PEERS)) $(if $(QUICK),--quick)
+
 .PHONY: hosts
 hosts: $(VENV)/.dev ## Provision, upgrade, break and restore hosts that boot systemd (root, podman); SCENARIO=upgrade for one
 	@$(PYTHON_RUN) -m tests.hosts $(if $(STEP),--step $(STEP)) $(if $(JOBS),--jobs $(JOBS)) $(SCENARIO)
