@@ -6,8 +6,13 @@ Owns the format and the level. Never decides what is worth a line.
 from __future__ import annotations
 
 import logging
+import os
+import select
 import sys
+import threading
 import time
+from contextlib import nullcontext
+from typing import TextIO
 
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
@@ -20,9 +25,41 @@ class _Formatter(MsgspecFormatter):
     default_msec_format = "%s.%03dZ"
 
 
+class _Handler(logging.Handler):
+    """Writes each line in one step, without a lock.
+
+    A lock around a write would be held while the writer waits for the
+    interpreter, and all other requests for the lock. The kernel keeps lines
+    apart; in a pipe only those up to PIPE_BUF bytes, so longer ones take turns.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        stream.flush()
+        self._stream = stream  # keeps the descriptor open
+        self._descriptor = stream.fileno()
+        self._long = threading.Lock()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a record, without the lock that handlers have."""
+        if passed := bool(self.filter(record)):
+            self.emit(record)
+        return passed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        try:
+            data = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
+            with self._long if len(data) > select.PIPE_BUF else nullcontext():
+                while data:
+                    data = data[os.write(self._descriptor, data) :]
+        except OSError:
+            self.handleError(record)
+
+
 def configure(level: str) -> None:
     """Send every log line to standard output as JSON, from `level` upwards."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _Handler(sys.stdout)
     handler.setFormatter(
         _Formatter(
             "{asctime}{levelname}{name}{message}",
@@ -32,6 +69,7 @@ def configure(level: str) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    _leave_out_what_no_line_says()
     set_level(level)
     # It tells of every run, and of each that is not due because the last one still runs.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
@@ -44,3 +82,9 @@ def configure(level: str) -> None:
 def set_level(level: str) -> None:
     """Change the level, as a reload does."""
     logging.getLogger().setLevel(level)
+
+
+def _leave_out_what_no_line_says() -> None:
+    """Have no record look up its thread, process and caller [docs.python.org, logging, "Optimization"]."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # the documented way

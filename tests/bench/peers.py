@@ -30,7 +30,7 @@ MODEL = "bench"
 CHAT, GENERATE = "/v1/chat/completions", "/llm/generate"
 # LiteLLM takes 5 to 8 s here; a busy machine takes longer.
 START_LIMIT_S = 120
-ROOM = 256  # more than the 64 clients of the largest row
+ROOM = 128  # with the daemon's own defaults; more than the 64 clients of the largest row
 UNBOUND = 10_000_000  # limits that count every request and refuse none
 
 

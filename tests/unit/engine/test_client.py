@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from ia0_daemon.engine.client import Answer, EngineClient, Question
 from ia0_daemon.engine.messages import Message
 from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.watch import EngineWatch
-from ia0_daemon.engine.wire import Wire
+from ia0_daemon.engine.wire import FRESH_S, Wire
 from ia0_daemon.errors import (
     CallerGone,
     EngineError,
@@ -233,6 +234,7 @@ def test_a_restarted_engine_gets_the_model_loaded_first(
     engine.scripts = [[*whole("one"), end], whole("two")]
     ask(client, patience)
     engine.wait_closed()
+    time.sleep(FRESH_S)  # no engine is there again in less
     assert ask(client, patience)[0] == "two"
     assert [len(body["messages"]) for body in engine.received] == [1, 0, 1]
 
