@@ -27,6 +27,7 @@ Owns what an error is called and how it reads. Never logs and never answers:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ia0_daemon.clock import timestamp
@@ -74,7 +75,19 @@ class ContextLengthExceeded(InvalidRequest):
     @property
     def prompt_tokens(self) -> int:
         """Give how long the prompt was; 0 where the engine did not say."""
-        said = self.details.get("prompt_tokens")
+        return self._said("prompt_tokens")
+
+    @property
+    def context_tokens(self) -> int:
+        """Give how much the context holds; 0 where the engine did not say."""
+        return self._said("context_tokens")
+
+    def figures(self) -> dict[str, int]:
+        """Give both, as answers tell them."""
+        return {"prompt_tokens": self.prompt_tokens, "context_tokens": self.context_tokens}
+
+    def _said(self, name: str) -> int:
+        said = self.details.get(name)
         return said if isinstance(said, int) else 0
 
 
@@ -133,6 +146,23 @@ class RateLimited(ServiceError):
     """The API key has used up one of its limits; `Retry-After` says when to come back."""
 
     status, code = 429, "RATE_LIMITED"
+
+    def __init__(
+        self,
+        message: str,
+        /,
+        *,
+        retry_after_s: int | None = None,
+        quota: Mapping[str, str] | None = None,
+        **details: object,
+    ) -> None:
+        """`quota`: the `RateLimit-*` headers."""
+        super().__init__(message, retry_after_s=retry_after_s, **details)
+        self._quota = dict(quota or {})
+
+    def headers(self) -> dict[str, str]:
+        """Add what is left of the key's limits."""
+        return {**super().headers(), **self._quota}
 
 
 class CallerGone(ServiceError):

@@ -91,6 +91,10 @@ class Gate:
         """Why new requests do not pass; none while they do. An operator's word stands before a restart."""
         return self._shut or self._closing
 
+    def is_closed(self) -> bool:
+        """Say whether requests have to wait, or are refused."""
+        return self.closing is not None
+
     def idle_for_s(self) -> float:
         """Give the seconds since the last request left; 0 while one is past it or waits."""
         if self._in_flight or self._waiting:

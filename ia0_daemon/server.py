@@ -30,8 +30,12 @@ from ia0_daemon.engine.control import EngineControl
 from ia0_daemon.engine.watch import EngineWatch
 from ia0_daemon.engine.wire import Wire
 from ia0_daemon.gate import Gate
+from ia0_daemon.gateway.answer_cache import AnswerCache
+from ia0_daemon.gateway.answer_store import StoreError, open_store
 from ia0_daemon.gateway.app import api, probes
 from ia0_daemon.gateway.health import model_state, not_ready_because
+from ia0_daemon.gateway.language import LanguageDetector
+from ia0_daemon.gateway.limits import Limiter
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.record import record_refusal
@@ -81,7 +85,16 @@ class Daemon:
         self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
         gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
-        self.service = Service(_live(settings), Metrics(), gate)
+        self._answer_store = open_store(settings.shared)
+        self.service = Service(
+            _live(settings),
+            Metrics(),
+            gate,
+            cache=AnswerCache(settings.cache, self._answer_store),
+            limiter=Limiter(settings.shared, settings.auth.usage_path),
+        )
+        self.service.metrics.watch_limits(self.service.limiter)
+        self.service.apply(self.service.live)
         self.supervision = Supervision(self.service, source)
         self.service.metrics.watch(self.service)
         bind = partial(_take_over, handed) if handed else _bind_both
@@ -139,6 +152,9 @@ class Daemon:
             ending.drain(listener, PROBE_END_S)  # readiness says no until here
         for listener in self._listeners:
             listener.stop()
+        self.service.limiter.close()
+        if self._answer_store is not None:
+            self._answer_store.close()
         log.info("stopped", extra={"event": "stopped", "cut": lost})
 
     def reload(self) -> dict[str, Any]:
@@ -201,16 +217,16 @@ class Daemon:
             keys = ", ".join(waiting)
             self._refuse(f"{keys} changed, which needs a restart; nothing was applied", waiting)
         if new.engine == old.settings.engine:
-            self.service.live = Live.of(new, old.client, old.watch)
+            self.service.apply(Live.of(new, old.client, old.watch, _detector(new, old)))
         else:
             self._change_engine(new, old)
         logs.set_level(new.log.level)
 
     def _change_engine(self, new: Settings, old: Live) -> None:
         """Requests under way go on with the engine that they were asked of."""
-        live = _live(new)
+        live = _live(new, old)
         live.watch.start()
-        self.service.live = live
+        self.service.apply(live)
         old.watch.stop()
         old.client.close()
 
@@ -237,7 +253,10 @@ def run(source: Source) -> int:
     try:
         daemon = Daemon(source, settings, notifier, sockets.take(os.environ))
         daemon.start()
-    except (CannotListen, WrongSockets, SocketInUseError, OSError) as error:
+    except ConfigError as error:
+        sys.stderr.write("".join(f"{line}\n" for line in error.lines()))
+        return 1
+    except (CannotListen, WrongSockets, SocketInUseError, StoreError, OSError) as error:
         notifier.status(f"not started: {error}")
         sys.stderr.write(f"{error}\n")
         return 1
@@ -266,12 +285,22 @@ def _reload(daemon: Daemon) -> None:
         log.debug("SIGHUP: %s", error)  # `reload` has logged the refusal
 
 
-def _live(settings: Settings) -> Live:
+def _live(settings: Settings, old: Live | None = None) -> Live:
     address = engine_address.parse(settings.engine.host)
     control = EngineControl(address, settings.engine.control_timeout_s)
     watch = EngineWatch(control, settings.engine.poll_interval_s)
     wire = Wire(address, settings.engine.connect_timeout_s)
-    return Live.of(settings, EngineClient(wire, watch, settings.engine), watch)
+    client = EngineClient(wire, watch, settings.engine)
+    return Live.of(settings, client, watch, _detector(settings, old))
+
+
+def _detector(settings: Settings, old: Live | None) -> LanguageDetector | None:
+    """Give what tells languages apart, where a model is for one; it is memory that others do without."""
+    if not any(model.languages for model in settings.models.values()):
+        return None
+    if old is not None and old.detector is not None and old.settings.routing == settings.routing:
+        return old.detector
+    return LanguageDetector(settings.routing.languages, settings.routing.certainty_percent)
 
 
 def _take_over(

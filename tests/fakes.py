@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ia0_daemon.engine.client import Question
 from ia0_daemon.engine.control import LoadedModel
-from ia0_daemon.engine.messages import ChatLine
+from ia0_daemon.engine.messages import ChatLine, Delta
 from ia0_daemon.engine.patience import Patience
 from ia0_daemon.errors import EngineError
 from ia0_daemon.settings.schema import Model
@@ -30,8 +30,8 @@ class FakeControl:
             raise EngineError("nobody there")
         return "0.33.0"
 
-    def tags(self) -> list[str]:
-        return self.present
+    def tags(self) -> dict[str, str]:
+        return {name: f"digest of {name}" for name in self.present}
 
     def loaded(self) -> list[LoadedModel]:
         return [LoadedModel(name, size=3, size_vram=2, context_length=512) for name in self.models]
@@ -44,18 +44,18 @@ class FakeControl:
 class FakeAnswer:
     """An answer: texts, and an error among them where one is to be raised."""
 
-    script: list[str | Exception]
+    script: list[str | ChatLine | Exception]
     end: ChatLine | None = DONE
     last: ChatLine | None = None
     closed: int = 0
     lines: int = 0
 
-    def texts(self) -> Iterator[str]:
+    def pieces(self) -> Iterator[list[ChatLine]]:
         for step in self.script:
             if isinstance(step, Exception):
                 raise step
             self.lines += 1
-            yield step
+            yield [step if isinstance(step, ChatLine) else ChatLine(message=Delta(step))]
         self.last = self.end
 
     def close(self) -> None:
@@ -96,3 +96,13 @@ def bounded(seconds: float, gone: Callable[[], bool] = bool) -> Patience:
     patience = Patience(gone)
     patience.bound("first_token", seconds, "engine.first_token_timeout_s")
     return patience
+
+
+@dataclass
+class FakeClock:
+    """A time in seconds that stands until the test moves it."""
+
+    now: float = 1_000_020.0
+
+    def __call__(self) -> float:
+        return self.now

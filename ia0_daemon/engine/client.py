@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ia0_daemon.engine import failures
-from ia0_daemon.engine.messages import ChatLine, ChatRequest, Message
+from ia0_daemon.engine.messages import CHAT, ChatLine, Message
 from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.prefill import PrefillHabits
 from ia0_daemon.engine.progress import Progress
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ia0_daemon.engine.watch import EngineWatch
     from ia0_daemon.settings.schema import Engine, Model
 
-CHAT = "/api/chat"
 # The least that shows that a model still writes.
 PROBE = [Message("user", "Hi")]
 PROBE_OPTIONS = {"num_predict": 1, "temperature": 0}
@@ -46,10 +45,16 @@ class Question:
     """Whether an answer that was cut after its first token may go on by prefill."""
     request_id: str = ""
     """The caller's request, for the engine's log; empty where the daemon asks for itself."""
+    path: str = CHAT
+    fields: dict[str, Any] = field(default_factory=dict)
+    """What the engine's body has beside model, messages and options: tools, format, a prompt ..."""
+    truncate: bool = False
+    """Whether the engine may leave out the oldest messages of a prompt that is too long."""
 
     def chars(self) -> int:
         """Count the prompt's characters, which the bound of the first token grows with."""
-        return sum(len(message.content) for message in self.messages)
+        said = sum(len(message.content) for message in self.messages)
+        return said + len(self.fields.get("prompt", ""))
 
 
 class EngineClient:
@@ -78,9 +83,7 @@ class EngineClient:
         tag = question.model.tag
         self.progress.ask(tag)
         try:
-            exchange = self._post(
-                question.model, question.messages, question.options, patience, question.request_id
-            )
+            exchange = self._post(question, patience)
         except BaseException as error:
             self.progress.end(tag, wrote=False)
             if isinstance(error, EngineTimeout):
@@ -96,7 +99,7 @@ class EngineClient:
         patience.bound("first_token", timeout_s, "restart.probe_timeout_s")
         self.progress.ask(model.tag)
         try:
-            exchange = self._post(model, PROBE, PROBE_OPTIONS, patience, keep_alive=keep_alive_s)
+            exchange = self._post(Question(model, PROBE, PROBE_OPTIONS), patience, keep_alive_s)
         except BaseException:
             self.progress.end(model.tag, wrote=False)
             raise
@@ -112,7 +115,7 @@ class EngineClient:
         patience.bound("load", self._settings.load_timeout_s, "engine.load_timeout_s")
         self.progress.ask(model.tag)
         try:
-            exchange = self._post(model, [], {}, patience)
+            exchange = self._post(Question(model, []), patience)
         except BaseException:
             self.progress.end(model.tag, wrote=False)
             raise
@@ -148,24 +151,10 @@ class EngineClient:
         setting = "engine.first_token_timeout_s"
         patience.bound("first_token", self._settings.first_token_timeout_s + extra_s, setting)
 
-    def _post(
-        self,
-        model: Model,
-        messages: list[Message],
-        options: dict[str, Any],
-        patience: Patience,
-        request_id: str = "",
-        keep_alive: int | None = None,
-    ) -> Exchange:
-        runner = {"num_ctx": model.num_ctx} if model.num_ctx else {}
-        body = ChatRequest(
-            model=model.tag,
-            messages=messages,
-            options=options | runner,
-            keep_alive=self._settings.keep_alive.wire() if keep_alive is None else keep_alive,
-        )
+    def _post(self, question: Question, patience: Patience, keep_alive: int | None = None) -> Exchange:
+        body = self._encoder.encode(self._body(question, keep_alive))
         try:
-            exchange = self._wire.post(CHAT, self._encoder.encode(body), patience, request_id)
+            exchange = self._wire.post(question.path, body, patience, question.request_id)
         except EngineCut as error:
             self._note_gone()
             raise EngineInterrupted(str(error)) from error
@@ -175,8 +164,25 @@ class EngineClient:
         if not self._watch.state.reachable:
             self._watch.look_soon()  # it is back
         if exchange.status >= 400:
-            raise self._refusal(exchange, model.tag)
+            raise self._refusal(exchange, question.model.tag)
         return exchange
+
+    def _body(self, question: Question, keep_alive: int | None) -> dict[str, Any]:
+        """Give what is sent. `truncate` and `shift` are said every time: their defaults drop text in silence,
+        and a change of `shift` loads the model again.
+        """
+        body: dict[str, Any] = {
+            "model": question.model.tag,
+            "options": question.options | runner_options(question.model),
+            "keep_alive": self._settings.keep_alive.wire() if keep_alive is None else keep_alive,
+            "stream": True,
+            "truncate": question.truncate,
+            "shift": False,
+            **question.fields,
+        }
+        if question.path == CHAT:
+            body["messages"] = question.messages
+        return body
 
     def _note_gone(self) -> None:
         self._watch.forget_loaded()
@@ -220,7 +226,13 @@ class Answer:
         """How many lines brought text: the engine writes one for each token, or fewer."""
 
     def texts(self) -> Iterator[str]:
-        """Give the text as it comes; what came in one read comes in one piece.
+        """Give the text as it comes; what came in one read comes in one piece. Raises as `pieces`."""
+        for lines in self.pieces():
+            if text := "".join(line.text for line in lines):
+                yield text
+
+    def pieces(self) -> Iterator[list[ChatLine]]:
+        """Give the lines that bring something, those of one read together.
 
         Raises `EngineError` for an error line, for a connection that was cut,
         and for an answer that ends without saying that it is done.
@@ -228,10 +240,10 @@ class Answer:
         decoder = msgspec.json.Decoder(ChatLine)
         try:
             for lines in self._exchange.lines():
-                text = "".join(map(self._take, map(decoder.decode, lines)))
+                brought = list(filter(self._take, map(decoder.decode, lines)))
                 self._note_progress()
-                if text:
-                    yield text
+                if brought:
+                    yield brought
                 if self._error:
                     self._failed()
                     raise failures.of_text(self._error, self._exchange.status, self._tag)
@@ -262,10 +274,21 @@ class Answer:
             self._writes = True
             self._progress.begin(self._tag)
 
-    def _take(self, line: ChatLine) -> str:
+    def _take(self, line: ChatLine) -> bool:
+        """Take note of a line; say whether it brings something."""
         self._error = self._error or line.error  # what came before it in the same read is handed out first
         if line.done:
             self.last = line
-        text = line.message.content if line.message else ""
-        self.lines += bool(text)
-        return text
+        brings = line.brings
+        self.lines += brings
+        return brings
+
+
+def runner_options(model: Model) -> dict[str, int]:
+    """Give the options that a model is loaded with: any other value would load it again."""
+    pinned = {name: getattr(model, name) for name in ("num_ctx", "num_batch", "num_thread")}
+    placed = {name: getattr(model, name) for name in ("num_gpu", "main_gpu")}
+    return {
+        **{name: value for name, value in pinned.items() if value > 0},
+        **{name: value for name, value in placed.items() if value >= 0},
+    }

@@ -22,6 +22,8 @@ class PresentModel(msgspec.Struct):
 
     name: str
     size: int = 0
+    digest: str = ""
+    """SHA-256 of its manifest: another one is another model, whatever its name."""
 
 
 class LoadedModel(msgspec.Struct):
@@ -63,9 +65,9 @@ class EngineControl:
         """Ask for the engine's version, which also shows that it answers."""
         return self._get("/api/version", _Version).version
 
-    def tags(self) -> list[str]:
-        """Ask for the full names of the models that are there."""
-        return [model.name for model in self._get("/api/tags", _Tags).models or ()]
+    def tags(self) -> dict[str, str]:
+        """Ask for the models that are there: their digests by their full names."""
+        return {model.name: model.digest for model in self._get("/api/tags", _Tags).models or ()}
 
     def loaded(self) -> list[LoadedModel]:
         """Ask for the models that are loaded."""

@@ -33,8 +33,8 @@ class EngineState:
     reachable: bool = False
     version: str = ""
     error: str = "not asked yet"
-    tags: frozenset[str] = frozenset()
-    """Full names (`name:tag`) of the models that are there."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """The digests of the models that are there, by their full names (`name:tag`)."""
     loaded: dict[str, LoadedModel] = field(default_factory=dict)
     """What `/api/ps` said, by full name."""
     checked_at: float = float("-inf")
@@ -106,6 +106,10 @@ class EngineWatch:
         """Say whether the engine had the model when it was last asked."""
         return full_name(tag) in self._state.tags
 
+    def digest(self, tag: str) -> str:
+        """Give the model's digest; empty where the engine has not told it."""
+        return self._state.tags.get(full_name(tag), "")
+
     def loaded(self, tag: str) -> LoadedModel | None:
         """Give what the engine says of a loaded model."""
         return self._state.loaded.get(full_name(tag))
@@ -125,7 +129,7 @@ class EngineWatch:
     def _ask(self) -> EngineState:
         try:
             version = self._control.version()
-            tags = frozenset(self._control.tags())
+            tags = self._control.tags()
             loaded = {model.name: model for model in self._control.loaded()}
         except ServiceError as error:
             return EngineState(error=error.message, checked_at=time.monotonic())

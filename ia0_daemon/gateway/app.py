@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
@@ -18,24 +19,28 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from ia0_daemon.errors import (
+    Forbidden,
     InternalError,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    RateLimited,
     ServiceError,
     UnsupportedMediaType,
 )
 from ia0_daemon.gateway import health
 from ia0_daemon.gateway.authenticate import authenticate
 from ia0_daemon.gateway.call import UNMATCHED, Call
-from ia0_daemon.gateway.generate import generate
-from ia0_daemon.gateway.models import listing
+from ia0_daemon.gateway.error_shapes import body_of
+from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.record import record
 from ia0_daemon.gateway.respond import encode
+from ia0_daemon.gateway.routes import OPERATIONS
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.service import Service
+    from ia0_daemon.settings.schema import ApiKey
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +60,8 @@ def api(service: Service) -> Flask:
     app = _application(service, "ia0-api", with_keys=True)
     app.register_blueprint(health.blueprint(service))
 
-    @app.post("/llm/generate")
-    def llm_generate() -> Response:
-        return generate(service, g.live, g.call, request)
-
-    @app.get("/models")
-    def models() -> Response:
-        return Response(encode(listing(g.live)), mimetype="application/json")
-
+    for operation in OPERATIONS:
+        _register(app, service, operation)
     return app
 
 
@@ -83,18 +82,56 @@ def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
     @app.before_request
     def begin() -> None:
         g.live = service.live
-        g.call = _call()
+        g.call, g.key = _call(), None
         if with_keys and g.call.route not in OPEN_ROUTES:
-            g.call.key = authenticate(request.headers, g.live.keys)
+            g.key = authenticate(request.headers, g.live.keys)
+            g.call.key = g.key.name if g.key else ""
 
     @app.after_request
     def finish(response: Response) -> Response:
         call: Call = g.call
         response.headers[REQUEST_ID] = call.request_id
+        response.headers.update(call.headers)
         response.call_on_close(lambda: _end(call, service))
         return response
 
     return app
+
+
+def _register(app: Flask, service: Service, operation: Operation) -> None:
+    def view(**args: str) -> Response:
+        _check_rights(service, operation)
+        return operation.handle(Visit(service, g.live, g.call, g.key, request, args))
+
+    app.add_url_rule(operation.path, f"{operation.method} {operation.path}", view, methods=[operation.method])
+
+
+def _check_rights(service: Service, operation: Operation) -> None:
+    """Hold a request to its key's limits and rights, before its body is looked at."""
+    key: ApiKey | None = g.key
+    if operation.is_limited and key is not None:
+        _count(service, key)
+    if operation.is_admin and not _is_admin(key):
+        raise Forbidden(
+            f"{operation.path}: it changes the engine's models, so it needs a key with admin = true "
+            "(auth.keys, or `ia0 keys create --admin`)"
+        )
+
+
+def _count(service: Service, key: ApiKey) -> None:
+    """Count the request against its key's limits. Raises `RateLimited`."""
+    try:
+        quota = service.limiter.enter(g.call.resources, key)
+    except RateLimited as refusal:
+        service.metrics.rate_limited.labels(refusal.details["limit"]).inc()
+        raise
+    g.call.headers |= quota.headers()
+    g.call.settle = partial(service.limiter.settle, key)
+
+
+def _is_admin(key: ApiKey | None) -> bool:
+    """Without any key the service is open, on loopback alone: then nobody is an administrator."""
+    return key is not None and key.admin
 
 
 def _call() -> Call:
@@ -126,12 +163,13 @@ def _check_request_id(given: str) -> None:
 
 def _end(call: Call, service: Service) -> None:
     call.resources.close()
+    call.settle(call.spent_tokens())
     record(call, service.metrics)
 
 
 def _render(error: ServiceError) -> Response:
     g.call.note_failure(error)
-    body = {**error.body(), "request_id": g.call.request_id}
+    body = body_of(request.path, error, g.call.request_id)
     return Response(encode(body), error.status, error.headers(), mimetype="application/json")
 
 

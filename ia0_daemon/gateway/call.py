@@ -16,14 +16,19 @@ from ia0_daemon.engine.patience import Patience
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ia0_daemon.engine.messages import ChatLine
     from ia0_daemon.errors import ServiceError
+    from ia0_daemon.gateway.wanted import Result
 
 OK = "OK"
 # The route's label where no route matched, so that scanners cannot grow the metrics.
 UNMATCHED = "unmatched"
 # The route's label of what could not be read as a request.
 UNREAD = "unread"
+# What belongs to the way to the engine, not to a caller.
+JOURNEY = (
+    "model", "passed_over", "truncated", "slot_s", "gate_s",
+    "askings", "asked_again", "resumed", "resumed_at",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -42,16 +47,34 @@ class Call:
     key: str = ""
     model: str = ""
     requested_model: str = ""
+    reason: str = ""
+    """Why this model: `named`, `language:pt`, or `default`."""
+    passed_over: list[str] = field(default_factory=list)
+    """Models that were to answer and could not."""
+    cached: bool = False
+    """The answer was kept from an equal request, or is shared with one at the same time."""
+    truncated: dict[str, int] = field(default_factory=dict)
+    """Where the prompt was shortened: its tokens, and those that the context holds."""
+    context_full: bool = False
+    """The answer ended because the model's context was full."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """What the response bears beside its own headers."""
     stream: bool = False
     status: int = 200
     code: str = OK
     error: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    pieces: int = 0
+    """Lines that a stream has handed out: about as many tokens."""
     finish_reason: str = ""
     first_token_at: float | None = None
     generation_s: float = 0.0
     """Seconds that the engine says it wrote tokens for."""
+    reading_s: float = 0.0
+    """Seconds that the engine says it read the prompt for: little where it knew the beginning already."""
+    slot_s: float = 0.0
+    """Seconds spent in the queue for one of the model's slots."""
     gate_s: float = 0.0
     """Seconds spent waiting at the gate while the engine was restarted."""
     askings: int = 0
@@ -66,6 +89,8 @@ class Call:
     """Seconds that a stream waited for its caller to take what was written."""
     texts: dict[str, str] = field(default_factory=dict)
     """Prompt and answer, where the operator wants them in the log."""
+    settle: Callable[[int], object] = bool
+    """Is told the tokens that were spent, when all is over: the key's limits."""
     patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,16 +101,26 @@ class Call:
         if self.first_token_at is None:
             self.first_token_at = time.monotonic()
 
-    def note_figures(self, last: ChatLine, tokens: tuple[int, int]) -> None:
-        """Take the figures of a complete answer; `tokens` are the prompt's and the completion's."""
+    def note_result(self, result: Result) -> None:
+        """Take the figures of a complete answer."""
         self.note_first_token()
-        self.prompt_tokens, self.completion_tokens = tokens
-        self.finish_reason = last.done_reason or "stop"
-        self.generation_s = last.eval_duration / 1e9
+        self.prompt_tokens, self.completion_tokens = result.prompt_tokens, result.completion_tokens
+        self.finish_reason = result.done_reason
+        self.generation_s = result.eval_duration / 1e9
+        self.reading_s = result.prompt_eval_duration / 1e9
+
+    def note_journey(self, other: Call) -> None:
+        """Take what another slip, which went to the engine for several callers, has been through."""
+        for name in JOURNEY:
+            setattr(self, name, getattr(other, name))
 
     def note_failure(self, error: ServiceError) -> None:
         """Take the error that ends the request."""
         self.status, self.code, self.error = error.status, error.code, error.message
+
+    def spent_tokens(self) -> int:
+        """Give the tokens that the engine worked for; of a broken answer, about those that were written."""
+        return 0 if self.cached else self.prompt_tokens + max(self.completion_tokens, self.pieces)
 
     def elapsed_s(self) -> float:
         """Give the seconds since the request came."""

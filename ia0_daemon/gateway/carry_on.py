@@ -1,6 +1,6 @@
 """An answer that outlives a restart of the engine.
 
-    gate -> ask -> texts ... cut! -> gate again -> ask again, or go on by prefill -> texts ...
+    gate -> ask -> pieces ... cut! -> gate again -> ask again, or go on by prefill -> pieces ...
 
 A cut before anything was handed out is asked again. A stream of plain text goes
 on from what was written. Where that cannot be right, the cut is an error.
@@ -13,9 +13,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ia0_daemon.engine.messages import ChatLine
+from ia0_daemon.engine.messages import ChatLine, Delta
 from ia0_daemon.engine.seam import Seam, continuation
-from ia0_daemon.errors import ContextLengthExceeded, EngineAbsent, EngineInterrupted, ServiceError
+from ia0_daemon.errors import (
+    ContextLengthExceeded,
+    EngineAbsent,
+    EngineError,
+    EngineInterrupted,
+    ServiceError,
+)
+from ia0_daemon.gateway.wanted import Result, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +58,7 @@ class LastingAnswer:
         self._answer: Answer | None = None
         self._at_gate = False
         self._seam: Seam | None = None
-        self._written: list[str] = []
+        self._written: list[ChatLine] = []
         self._tokens = 0
         self._cuts = 0
         self._handed_out = False
@@ -69,10 +76,16 @@ class LastingAnswer:
 
     def text(self) -> str:
         """Give all of the text that has come."""
-        return "".join(self._written)
+        return "".join([line.text for line in self._written])
 
-    def texts(self) -> Iterator[str]:
-        """Give the text as it comes."""
+    def result(self) -> Result:
+        """Give the whole answer. Raises `EngineError` where it never said that it is done."""
+        if self.last is None:
+            raise EngineError("the engine ended the answer without saying that it is done")
+        return result_of(self._written, self.text(), self.last, self.figures())
+
+    def pieces(self) -> Iterator[list[ChatLine]]:
+        """Give the lines as they come, those of one read together."""
         while self._answer is not None:
             try:
                 yield from self._part(self._answer)
@@ -96,13 +109,13 @@ class LastingAnswer:
             return max(0, prompt - self._tokens), self._tokens + self.last.eval_count
         return prompt, self.last.eval_count
 
-    def _part(self, answer: Answer) -> Iterator[str]:
-        """Give the text of one asking, up to its end or to a cut."""
-        for text in answer.texts():
+    def _part(self, answer: Answer) -> Iterator[list[ChatLine]]:
+        """Give what one asking brings, up to its end or to a cut."""
+        for lines in answer.pieces():
             self._settle_resumed()
-            out = self._seam.join(text) if self._seam else text
+            out = _joined(self._seam, lines) if self._seam else lines
             if out:
-                self._written.append(out)
+                self._written += out
                 self._handed_out = True
                 yield out
             if self._seam and self._seam.stopped:
@@ -217,3 +230,9 @@ class LastingAnswer:
         tally, self._pending = self._pending, None
         if tally is not None:
             self._gate.note_outcome(tally, outcome)
+
+
+def _joined(seam: Seam, lines: list[ChatLine]) -> list[ChatLine]:
+    """Give what of a continuation's lines is to be handed out; only plain text goes on."""
+    text = seam.join("".join(line.text for line in lines))
+    return [ChatLine(message=Delta(text))] if text else []

@@ -1,12 +1,13 @@
-"""Which model a request gets: the names that may be asked for, and what they stand for.
+"""Which model a name stands for: public names, aliases, and the engine's own tags.
 
-Owns the public names. Pure; a reload makes a new catalog.
+Owns the names that may be asked for. Pure; a reload makes a new catalog.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ia0_daemon.engine.watch import full_name
 from ia0_daemon.errors import ModelNotFound
 
 if TYPE_CHECKING:
@@ -21,13 +22,15 @@ class Catalog:
     def __init__(self, settings: Settings) -> None:
         self.models: tuple[Model, ...] = tuple(settings.models.values())
         self._by_name = {name: model for model in self.models for name in (model.name, *model.aliases)}
+        # A public name is stronger than a tag that is spelt the same.
+        self._by_tag = {
+            name: model for model in reversed(self.models) for name in (full_name(model.tag), model.tag)
+        }
         self.default = self._by_name.get(settings.default_model) or self._general()
 
-    def choose(self, name: str | None) -> Model:
-        """Give the model of this name; none or `auto` is the default. Raises `ModelNotFound`."""
-        if name is None or name == AUTO:
-            return self.default
-        model = self._by_name.get(name)
+    def named(self, name: str) -> Model:
+        """Give the model of this name, alias or tag. Raises `ModelNotFound`."""
+        model = self._by_name.get(name) or self._by_tag.get(name)
         if model is None:
             known = [*sorted(self._by_name), AUTO]
             raise ModelNotFound(

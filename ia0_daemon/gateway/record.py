@@ -24,7 +24,7 @@ QUIET_ROUTES = frozenset({"/health", "/health/live", "/health/ready", "/metrics"
 def record(call: Call, metrics: Metrics) -> None:
     """Write the line and count the request."""
     elapsed_s = call.elapsed_s()
-    daemon_s = max(0.0, elapsed_s - call.patience.waited_s - call.gate_s - call.writing_s)
+    daemon_s = max(0.0, elapsed_s - call.patience.waited_s - call.slot_s - call.gate_s - call.writing_s)
     _count(call, metrics, elapsed_s, daemon_s)
     level = logging.DEBUG if call.route in QUIET_ROUTES and call.code == OK else logging.INFO
     if log.isEnabledFor(level):
@@ -48,6 +48,8 @@ def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> N
     first_s = call.first_token_s()
     if first_s is not None:
         metrics.first_token.labels(call.model).observe(first_s)
+    if call.slot_s:
+        metrics.queue.labels(call.model).observe(call.slot_s)
     if call.completion_tokens:
         metrics.tokens.labels(call.model, "prompt").inc(call.prompt_tokens)
         metrics.tokens.labels(call.model, "completion").inc(call.completion_tokens)
@@ -77,11 +79,18 @@ def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:
         "key": call.key,
         "model": call.model,
         "requested_model": call.requested_model,
+        "why_model": call.reason,
+        "passed_over": call.passed_over or "",
+        "cached": call.cached,
+        "truncated": call.truncated or "",
+        "context_full": call.context_full,
         "stream": call.stream,
         "prompt_tokens": call.prompt_tokens,
         "completion_tokens": call.completion_tokens,
         "finish_reason": call.finish_reason,
         "ttft_ms": _ms(first_s) if first_s is not None else "",
+        "prompt_eval_ms": _ms(call.reading_s) if call.reading_s and not call.cached else "",
+        "queue_ms": _ms(call.slot_s) if call.slot_s else "",
         "gate_ms": _ms(call.gate_s) if call.gate_s else "",
         "askings": call.askings if call.askings > 1 else "",
         "asked_again": call.asked_again or "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ia0_daemon.engine.response import MOST_HEAD_BYTES, BrokenResponse, Response
+from ia0_daemon.engine.response import BrokenResponse, Response
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 SIZED = b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\n"

@@ -21,7 +21,7 @@ FIGURES = {
     "completion_tokens": 3,
     "finish_reason": "stop",
 }
-ALL_FIELDS = {*FIGURES, "latency_ms", "ttft_ms", "timestamp", "request_id"}
+ALL_FIELDS = {"route", "cached", *FIGURES, "latency_ms", "ttft_ms", "timestamp", "request_id"}
 
 
 def lines(response: TestResponse) -> list[dict[str, Any]]:

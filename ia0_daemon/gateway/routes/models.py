@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flask import Response
+
 from ia0_daemon.gateway.health import model_state
+from ia0_daemon.gateway.operation import Operation, Visit
+from ia0_daemon.gateway.respond import encode
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.service import Live
@@ -33,3 +37,19 @@ def _entry(live: Live, model: Model) -> dict[str, Any]:
         entry["context_length"] = loaded.context_length
         entry["size_bytes"], entry["size_vram_bytes"] = loaded.size, loaded.size_vram
     return entry
+
+
+def models(visit: Visit) -> Response:
+    """Answer `GET /models`."""
+    return Response(encode(listing(visit.live)), mimetype="application/json")
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/models",
+        handle=models,
+        summary="List the models that may be asked for, and how each is.",
+        tag="IA-0",
+    ),
+)

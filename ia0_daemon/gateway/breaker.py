@@ -1,0 +1,146 @@
+"""Whether a model is worth asking: a breaker for each, which opens after failures in a row.
+
+Owns the counts and the states. Never asks a model anything and never decides
+who answers in its place.
+
+    closed -> (failures in a row) -> open -> (open_s) -> half_open -> one probe: closed, or open again
+
+`Breaker` is pure, its time is given. An outcome that comes while it is open is
+of a request that began before, and changes nothing. While it is half open any
+outcome counts: nobody can tell the probe's from that of such an old request,
+and both say how the model is now.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+State = Literal["closed", "open", "half_open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How many failures in a row open a breaker, and for how long (seconds)."""
+
+    failures: int
+    open_s: float
+
+
+@dataclass(slots=True)
+class Breaker:
+    """One breaker; each call is given the rule in force and the time now (monotonic seconds)."""
+
+    in_a_row: int = 0
+    opened: float | None = None
+    """When it opened; none while it is closed."""
+    probing: bool = False
+
+    def state(self, rule: Rule, now: float) -> State:
+        """Say what it is; `half_open` from the time on at which a probe may go."""
+        if self.opened is None:
+            return "closed"
+        return "half_open" if self.probing or now >= self.opened + rule.open_s else "open"
+
+    def allows(self, rule: Rule, now: float) -> bool:
+        """Let a request through, or not; half open the first alone, which is the probe."""
+        state = self.state(rule, now)
+        if state != "half_open":
+            return state == "closed"
+        first = not self.probing
+        self.probing = True
+        return first
+
+    def succeeded(self, rule: Rule, now: float) -> bool:
+        """Count a success; true where it closes."""
+        state = self.state(rule, now)
+        if state == "open":
+            return False
+        self.in_a_row, self.opened, self.probing = 0, None, False
+        return state == "half_open"
+
+    def failed(self, rule: Rule, now: float) -> bool:
+        """Count a failure; true where it opens."""
+        state = self.state(rule, now)
+        if state == "open":
+            return False
+        self.in_a_row += 1
+        if state == "closed" and self.in_a_row < rule.failures:
+            return False
+        self.opened, self.probing = now, False
+        return True
+
+    def gave_up(self) -> None:
+        """Let another probe: the last one ended without an outcome."""
+        self.probing = False
+
+    def left_s(self, rule: Rule, now: float) -> float:
+        """Give the seconds until a probe may go; 0 where one may or it is closed."""
+        return 0.0 if self.opened is None else max(0.0, self.opened + rule.open_s - now)
+
+
+class Breakers:
+    """The breakers of all models. Safe to use from many threads.
+
+    Who was allowed tells `succeeded`, `failed` or `gave_up` once.
+    """
+
+    def __init__(self, failures: int, open_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rule = Rule(failures, open_s)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._breakers: dict[str, Breaker] = {}
+
+    def limit(self, failures: int, open_s: float) -> None:
+        """Change the rule, as a reload does; it holds for what is open already, too."""
+        with self._lock:
+            self._rule = Rule(failures, open_s)
+
+    def allows(self, model: str) -> bool:
+        """Say whether this request may ask the model."""
+        with self._lock:
+            return self._of(model).allows(self._rule, self._clock())
+
+    def succeeded(self, model: str) -> None:
+        """Say that the model answered."""
+        with self._lock:
+            closes = self._of(model).succeeded(self._rule, self._clock())
+        if closes:
+            log.info("a model answers again", extra={"event": "breaker_closed", "model": model})
+
+    def failed(self, model: str) -> None:
+        """Say that the model failed in a way that another try may not mend."""
+        with self._lock:
+            rule, breaker = self._rule, self._of(model)
+            opens = breaker.failed(rule, self._clock())
+            in_a_row = breaker.in_a_row
+        if opens:
+            told = {"event": "breaker_open", "model": model, "failures": in_a_row, "open_s": rule.open_s}
+            log.warning("a model is passed over, it failed again and again", extra=told)
+
+    def gave_up(self, model: str) -> None:
+        """Say that who was allowed ended without an outcome: its caller hung up, or was refused."""
+        with self._lock:
+            self._of(model).gave_up()
+
+    def state(self, model: str) -> State:
+        """Give `closed`, `open` or `half_open`."""
+        with self._lock:
+            return self._of(model).state(self._rule, self._clock())
+
+    def retry_after_s(self, model: str) -> int:
+        """Give a caller the seconds after which the model is tried again, at least 1."""
+        with self._lock:
+            return max(1, math.ceil(self._of(model).left_s(self._rule, self._clock())))
+
+    def _of(self, model: str) -> Breaker:
+        return self._breakers.setdefault(model, Breaker())
