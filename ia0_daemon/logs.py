@@ -5,6 +5,7 @@ Owns the format and the level. Never decides what is worth a line.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import select
@@ -14,15 +15,43 @@ import time
 from contextlib import nullcontext
 from typing import TextIO
 
+import msgspec
 from pythonjsonlogger.msgspec import MsgspecFormatter
+
+# What every record has, so that the rest are the fields of this line.
+_OF_EVERY_RECORD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 
 class _Formatter(MsgspecFormatter):
-    """Times as the answers write them: RFC 3339, UTC, milliseconds."""
+    """Times as the answers write them: RFC 3339, UTC, milliseconds.
+
+    A record without a traceback is written here, at half the cost; the line is the same.
+    """
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        names = {"asctime": "timestamp", "levelname": "level", "name": "logger"}
+        super().__init__("{asctime}{levelname}{name}{message}", style="{", rename_fields=names)
+        self._encode = msgspec.json.Encoder(enc_hook=str).encode
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record as one line."""
+        if record.exc_info or record.exc_text or record.stack_info:
+            return str(super().format(record))
+        line = {
+            "timestamp": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in record.__dict__.items() if name not in _OF_EVERY_RECORD}
+        try:
+            return self._encode(line).decode()
+        except UnicodeEncodeError:  # half a character, which only escapes can write
+            return json.dumps(line, default=str)
 
 
 class _Handler(logging.Handler):
@@ -60,13 +89,7 @@ class _Handler(logging.Handler):
 def configure(level: str) -> None:
     """Send every log line to standard output as JSON, from `level` upwards."""
     handler = _Handler(sys.stdout)
-    handler.setFormatter(
-        _Formatter(
-            "{asctime}{levelname}{name}{message}",
-            style="{",
-            rename_fields={"asctime": "timestamp", "levelname": "level", "name": "logger"},
-        )
-    )
+    handler.setFormatter(_Formatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     _leave_out_what_no_line_says()
