@@ -99,6 +99,17 @@ class Task(WSGITask):
             self.set_close_on_finish()
         return super().build_response_header()
 
+    def set_close_on_finish(self) -> None:
+        """Close the connection after this answer, but not for its chunks' sake alone, as waitress would."""
+        if not self.chunked_response or self.close_on_finish:
+            super().set_close_on_finish()
+
+    def finish(self) -> None:
+        """End the answer, and its connection where the listener has begun to end meanwhile."""
+        super().finish()
+        server: Any = self.channel.server
+        self.close_on_finish = self.close_on_finish or server.ending
+
     def write(self, data: bytes) -> None:
         """Write a piece of the body; the head goes out with the first one, in one packet."""
         if self.wrote_header or not data:

@@ -135,6 +135,21 @@ def test_a_listener_that_stops_accepting_refuses_connections_and_ends_those_it_h
         assert b'"done":true' in file.read()
 
 
+def test_a_stream_keeps_its_connection(listener: Listener) -> None:
+    with connect(listener) as sock:
+        for _ in range(2):
+            sock.sendall(post(b'{"prompt": "Hi", "stream": true}').replace(b"Connection: close\r\n", b""))
+            head, body = answer(sock)
+            assert (head.headers["Transfer-Encoding"], head.headers["Connection"]) == ("chunked", None)
+            assert b'"done":true' in body
+
+
+def test_a_stream_ends_its_connection_where_the_caller_wants_it(listener: Listener) -> None:
+    with connect(listener) as sock, sock.makefile("rb") as file:
+        sock.sendall(post(b'{"prompt": "Hi", "stream": true}'))
+        assert file.read().endswith(b"0\r\n\r\n")
+
+
 def test_the_last_answer_on_a_kept_connection_says_so(listener: Listener) -> None:
     with connect(listener) as sock:
         sock.sendall(GET)
