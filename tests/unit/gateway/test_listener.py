@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from ia0_daemon.engine.messages import ChatLine, Delta
 from ia0_daemon.gateway.app import api
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.record import record_refusal
@@ -120,10 +121,10 @@ def test_a_listener_that_stops_accepting_refuses_connections_and_ends_those_it_h
     go_on = threading.Event()
 
     class Waiting(FakeAnswer):
-        def texts(self) -> Iterator[str]:
-            yield "Hello"
-            go_on.wait(10)
-            yield from super().texts()
+        def pieces(self) -> Iterator[list[ChatLine]]:
+            yield [ChatLine(message=Delta("Hello"))]
+            assert go_on.wait(10)
+            yield from super().pieces()
 
     engine.answer_ = Waiting([" world"])
     with connect(listener) as sock, sock.makefile("rb") as file:
