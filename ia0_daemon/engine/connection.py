@@ -150,14 +150,19 @@ class SecuredConnection:
         self._sock.close()
 
     def _read(self, seconds: float) -> bytes:
-        try:
-            return self._sock.recv(READ_BYTES)
-        except ssl.SSLWantReadError:
-            self._poller.poll(seconds * 1000)
-        try:
-            return self._sock.recv(READ_BYTES)
-        except ssl.SSLWantReadError as error:
-            raise BlockingIOError from error
+        return read_within(self._sock, self._poller, READ_BYTES, seconds)
+
+
+def read_within(sock: socket.socket, poller: select.poll, size: int, seconds: float) -> bytes:
+    """Read from a socket that does not block. Raises `BlockingIOError` where nothing comes within `seconds`."""
+    try:
+        return sock.recv(size)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        poller.poll(seconds * 1000)
+    try:
+        return sock.recv(size)
+    except ssl.SSLWantReadError as error:
+        raise BlockingIOError from error
 
 
 def _timeval(seconds: float) -> bytes:

@@ -47,7 +47,9 @@ log = logging.getLogger(__name__)
 REQUEST_ID = "X-Request-ID"
 _REQUEST_ID_RULE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 # Health says nothing that needs a key, and whoever probes it rarely has one.
-OPEN_ROUTES = frozenset({"/health", "/health/live", "/health/ready"})
+OPEN_ROUTES = frozenset(
+    {"/health", "/health/live", "/health/ready", *(each.path for each in OPERATIONS if each.is_open)}
+)
 _OF_STATUS: dict[int, type[ServiceError]] = {
     404: NotFound,
     413: PayloadTooLarge,
