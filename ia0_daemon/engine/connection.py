@@ -154,7 +154,7 @@ class SecuredConnection:
 
 
 def read_within(sock: socket.socket, poller: select.poll, size: int, seconds: float) -> bytes:
-    """Read from a socket that does not block. Raises `BlockingIOError` where nothing comes within `seconds`."""
+    """Read from a socket that does not block. Raises `BlockingIOError` where nothing comes in time."""
     try:
         return sock.recv(size)
     except (BlockingIOError, ssl.SSLWantReadError):
