@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ia0_daemon.errors import ContextLengthExceeded
+
 if TYPE_CHECKING:
     from ia0_daemon.errors import ServiceError
 
@@ -50,7 +52,7 @@ def openai(error: ServiceError, request_id: str) -> dict[str, Any]:
     """Give OpenAI's shape; our code and details stand beside what its clients read."""
     return {
         "error": {
-            "message": error.message,
+            "message": _in_openais_words(error),
             "type": _TYPES.get(error.status, _SERVER),
             "param": error.details.get("field"),
             "code": _OPENAI_CODES.get(error.code, error.code.lower()),
@@ -58,6 +60,18 @@ def openai(error: ServiceError, request_id: str) -> dict[str, Any]:
             "request_id": request_id,
         }
     }
+
+
+def _in_openais_words(error: ServiceError) -> str:
+    """Say that a prompt is too long by OpenAI's sentence: LiteLLM and others know it by that alone."""
+    if not isinstance(error, ContextLengthExceeded):
+        return error.message
+    if not error.context_tokens:
+        return f"This model's maximum context length is exceeded: {error.message}"
+    return (
+        f"This model's maximum context length is {error.context_tokens} tokens. However, your messages "
+        f"resulted in {error.prompt_tokens} tokens; nothing was cut."
+    )
 
 
 def ollama(error: ServiceError, request_id: str) -> dict[str, Any]:
