@@ -104,12 +104,6 @@ class Task(WSGITask):
         if not self.chunked_response or self.close_on_finish:
             super().set_close_on_finish()
 
-    def finish(self) -> None:
-        """End the answer, and its connection where the listener has begun to end meanwhile."""
-        super().finish()
-        server: Any = self.channel.server
-        self.close_on_finish = self.close_on_finish or server.ending
-
     def write(self, data: bytes) -> None:
         """Write a piece of the body; the head goes out with the first one, in one packet."""
         if self.wrote_header or not data:

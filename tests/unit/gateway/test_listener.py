@@ -133,7 +133,11 @@ def test_a_listener_that_stops_accepting_refuses_connections_and_ends_those_it_h
         listener.stop_accepting()
         wait_until_refused(listener.port)
         go_on.set()
-        assert b'"done":true' in file.read()
+        while b'"done":true' not in file.readline():
+            pass
+        assert file.readline() + file.readline() + file.readline() == b"\r\n0\r\n\r\n"
+        sock.sendall(GET)  # the stream's head was out before it could say that this is the last one
+        assert b"Connection: close\r\n" in file.read()
 
 
 def test_a_stream_keeps_its_connection(listener: Listener) -> None:
