@@ -49,8 +49,14 @@ class Operation:
     """The struct of its body."""
     gives: Any = None
     """The struct of its answer, or a JSON schema as a dict."""
-    streams: str = ""
-    """The media type of its streams, where it has any."""
+    gives_type: str = "application/json"
+    """The media type of its answer."""
+    statuses: tuple[int, ...] = (200,)
+    """The statuses under which it gives that."""
+    streams: str | tuple[str, ...] = ""
+    """The media type of its streams, where it has any; or all of them."""
+    stream_gives: tuple[type, ...] = ()
+    """The structs of its streams' messages, beside errors."""
     is_limited: bool = False
     """Whether it counts against the limits of a key: what asks the engine for work does."""
     is_admin: bool = False
