@@ -33,6 +33,7 @@ from ia0_daemon.gate import Gate
 from ia0_daemon.gateway.answer_cache import AnswerCache
 from ia0_daemon.gateway.app import api, probes
 from ia0_daemon.gateway.health import model_state, not_ready_because
+from ia0_daemon.gateway.language import LanguageDetector
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.record import record_refusal
@@ -205,14 +206,14 @@ class Daemon:
             keys = ", ".join(waiting)
             self._refuse(f"{keys} changed, which needs a restart; nothing was applied", waiting)
         if new.engine == old.settings.engine:
-            self.service.apply(Live.of(new, old.client, old.watch))
+            self.service.apply(Live.of(new, old.client, old.watch, _detector(new, old)))
         else:
             self._change_engine(new, old)
         logs.set_level(new.log.level)
 
     def _change_engine(self, new: Settings, old: Live) -> None:
         """Requests under way go on with the engine that they were asked of."""
-        live = _live(new)
+        live = _live(new, old)
         live.watch.start()
         self.service.apply(live)
         old.watch.stop()
@@ -270,12 +271,22 @@ def _reload(daemon: Daemon) -> None:
         log.debug("SIGHUP: %s", error)  # `reload` has logged the refusal
 
 
-def _live(settings: Settings) -> Live:
+def _live(settings: Settings, old: Live | None = None) -> Live:
     address = engine_address.parse(settings.engine.host)
     control = EngineControl(address, settings.engine.control_timeout_s)
     watch = EngineWatch(control, settings.engine.poll_interval_s)
     wire = Wire(address, settings.engine.connect_timeout_s)
-    return Live.of(settings, EngineClient(wire, watch, settings.engine), watch)
+    client = EngineClient(wire, watch, settings.engine)
+    return Live.of(settings, client, watch, _detector(settings, old))
+
+
+def _detector(settings: Settings, old: Live | None) -> LanguageDetector | None:
+    """Give what tells languages apart, where a model is for one; it is memory that others do without."""
+    if not any(model.languages for model in settings.models.values()):
+        return None
+    if old is not None and old.detector is not None and old.settings.routing == settings.routing:
+        return old.detector
+    return LanguageDetector(settings.routing.languages, settings.routing.certainty_percent)
 
 
 def _take_over(

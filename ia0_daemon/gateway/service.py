@@ -23,11 +23,10 @@ from ia0_daemon.settings.schema import Cache, Routing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Detect = Callable[[str], str | None]
-
     from ia0_daemon.engine.client import EngineClient
     from ia0_daemon.engine.watch import EngineWatch
     from ia0_daemon.gate import Gate
+    from ia0_daemon.gateway.language import LanguageDetector
     from ia0_daemon.gateway.metrics import Metrics
     from ia0_daemon.settings.schema import Settings
 
@@ -42,15 +41,21 @@ class Live:
     client: EngineClient
     watch: EngineWatch
     router: Router
+    detector: LanguageDetector | None
 
     @classmethod
     def of(
-        cls, settings: Settings, client: EngineClient, watch: EngineWatch, detect: Detect | None = None
+        cls,
+        settings: Settings,
+        client: EngineClient,
+        watch: EngineWatch,
+        detector: LanguageDetector | None = None,
     ) -> Live:
-        """Make it from settings and an engine; `detect` gives a text's language."""
+        """Make it from settings and an engine; `detector` where a model is for a language."""
         catalog = Catalog(settings)
         ring = KeyRing(settings.auth.keys)
-        return cls(settings, catalog, ring, client, watch, Router(catalog, detect))
+        router = Router(catalog, detector.detect if detector is not None else None)
+        return cls(settings, catalog, ring, client, watch, router, detector)
 
 
 @dataclass(slots=True)

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from ia0_daemon.settings.findings import Finding
+from ia0_daemon.settings.languages import LANGUAGES
 from ia0_daemon.settings.schema import Settings
 
 PROMPT = "{prompt}"
 STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 # A faulty entry of the list shifts the others' numbers, so these rules wait until there is none.
 _KEYS = ("auth.keys",)
+
+
+def languages_are_known(settings: Settings) -> Iterator[Finding]:
+    """The detector can recognise them."""
+    for language in settings.routing.languages:
+        if language not in LANGUAGES:
+            close = get_close_matches(language, LANGUAGES, n=3, cutoff=0.5)
+            hint = f"; near it: {', '.join(close)}" if close else ""
+            yield Finding("routing.languages", language, f"is not a language that the detector knows{hint}")
 
 
 def languages_are_told_apart(settings: Settings) -> Iterator[Finding]:
@@ -118,6 +129,7 @@ def is_store_url(url: str) -> bool:
 
 
 GATEWAY_RULES = (
+    languages_are_known,
     languages_are_told_apart,
     fallbacks_are_other_models,
     templates_hold_a_prompt,
