@@ -43,7 +43,7 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--shots", type=int, default=2000, help="bad requests per route (2000)")
     parser.add_argument("--seed", type=int, default=1, help="another seed makes other requests (1)")
-    parser.add_argument("--processes", type=int, default=4, help="routes that are fired at at a time (4)")
+    parser.add_argument("--processes", type=int, default=6, help="routes that are fired at at a time (6)")
     return parser.parse_args(words)
 
 

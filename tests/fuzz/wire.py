@@ -16,7 +16,9 @@ from typing import Literal
 # A shared machine of two cores may be slow; what takes longer than this hangs, in seconds.
 BOUND_S = 20.0
 # How long to wait for an answer that need not come before the connection is half closed, in seconds.
-PATIENCE_S = 0.05
+PATIENCE_S = 0.03
+# And for one more behind it.
+AFTERWARDS_S = 0.005
 
 End = Literal["answered", "closed", "hung"]
 
@@ -110,7 +112,8 @@ class Wire:
         """Read what comes; then say that nothing more will be sent, and see the connection closed."""
         try:
             while True:
-                outcome.answers.append(self._answer(time.monotonic() + PATIENCE_S, has_body=True))
+                patience_s = AFTERWARDS_S if outcome.answers else PATIENCE_S
+                outcome.answers.append(self._answer(time.monotonic() + patience_s, has_body=True))
         except Late:
             if self._rest:  # a large answer was on its way
                 outcome.answers.append(self._answer(until, has_body=True))
