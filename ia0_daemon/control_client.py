@@ -27,6 +27,10 @@ class ControlError(Exception):
         self.details = details or []
 
 
+class NoDaemon(ControlError):
+    """Nobody listens there: no daemon runs, or it is just starting."""
+
+
 def call(
     path: str | Path,
     command: str,
@@ -45,11 +49,9 @@ def _exchange(path: Path, request: bytes, timeout_s: float, told_by: str) -> byt
     try:
         return _ask(path, request, timeout_s)
     except (FileNotFoundError, NotADirectoryError):
-        raise ControlError(f"no socket at {path}{source}: is the daemon running?") from None
+        raise NoDaemon(f"no socket at {path}{source}: is the daemon running?") from None
     except ConnectionRefusedError:
-        raise ControlError(
-            f"nobody answers at {path}{source}: the daemon has died or is just starting"
-        ) from None
+        raise NoDaemon(f"nobody answers at {path}{source}: the daemon has died or is just starting") from None
     except PermissionError:
         raise ControlError(
             f"this user may not reach {path}{source}: ask as root or as the daemon's user"

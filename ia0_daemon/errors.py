@@ -27,6 +27,7 @@ Owns what an error is called and how it reads. Never logs and never answers:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ia0_daemon.clock import timestamp
@@ -145,6 +146,23 @@ class RateLimited(ServiceError):
     """The API key has used up one of its limits; `Retry-After` says when to come back."""
 
     status, code = 429, "RATE_LIMITED"
+
+    def __init__(
+        self,
+        message: str,
+        /,
+        *,
+        retry_after_s: int | None = None,
+        quota: Mapping[str, str] | None = None,
+        **details: object,
+    ) -> None:
+        """`quota`: the `RateLimit-*` headers."""
+        super().__init__(message, retry_after_s=retry_after_s, **details)
+        self._quota = dict(quota or {})
+
+    def headers(self) -> dict[str, str]:
+        """Add what is left of the key's limits."""
+        return {**super().headers(), **self._quota}
 
 
 class CallerGone(ServiceError):

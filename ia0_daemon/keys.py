@@ -3,7 +3,7 @@
 Owns the form of a key and its comparison. Never keeps a key in the clear and
 never logs one.
 
-    new_key() -> (plain, sha256);   KeyRing(keys).find(presented) -> ApiKey or None
+    new_key() -> (plain, sha256);   KeyRing(keys).find(presented) -> ApiKey or None;   is_expired(key, now)
 
 Why SHA-256 without a salt: a key is 256 random bits of ours, no password. There
 is nothing to guess, so no table of hashes can be made beforehand, and a slow
@@ -17,6 +17,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 
 from ia0_daemon.settings.schema import ApiKey
 
@@ -54,6 +55,17 @@ def looks_like_key(text: str) -> bool:
     return _PLAIN.fullmatch(text) is not None
 
 
+def ends(key: ApiKey) -> datetime | None:
+    """When a key ends; None: never. A text that is no time, which the settings' rules refuse: ValueError."""
+    return datetime.fromisoformat(key.expires) if key.expires else None
+
+
+def is_expired(key: ApiKey, now: datetime) -> bool:
+    """Whether a key has ended. ``now`` has a zone."""
+    end = ends(key)
+    return end is not None and now >= end
+
+
 EXAMPLE_KEYS = frozenset(hash_key(plain) for plain in _EXAMPLES)
 """Hashes that everybody can know; the daemon refuses them."""
 
@@ -68,7 +80,7 @@ class KeyRing:
         return len(self._keys)
 
     def find(self, presented: str) -> ApiKey | None:
-        """The key that a caller shows, or None.
+        """The key that a caller shows, or None; one that has ended is found too (`is_expired`).
 
         Takes the same time for every key and for none: each is compared, in
         constant time, and the loop never ends early.

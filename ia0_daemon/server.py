@@ -31,14 +31,15 @@ from ia0_daemon.engine.watch import EngineWatch
 from ia0_daemon.engine.wire import Wire
 from ia0_daemon.gate import Gate
 from ia0_daemon.gateway.answer_cache import AnswerCache
+from ia0_daemon.gateway.answer_store import StoreError, open_store
 from ia0_daemon.gateway.app import api, probes
 from ia0_daemon.gateway.health import model_state, not_ready_because
 from ia0_daemon.gateway.language import LanguageDetector
+from ia0_daemon.gateway.limits import Limiter
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.record import record_refusal
 from ia0_daemon.gateway.service import Live, Service
-from ia0_daemon.gateway.shared_store import StoreError, open_store
 from ia0_daemon.settings import engine_address, listen_address
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.restart import changed_needing_restart
@@ -84,8 +85,15 @@ class Daemon:
         self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
         gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
-        store = open_store(settings.shared)
-        self.service = Service(_live(settings), Metrics(), gate, cache=AnswerCache(settings.cache, store))
+        self._answer_store = open_store(settings.shared)
+        self.service = Service(
+            _live(settings),
+            Metrics(),
+            gate,
+            cache=AnswerCache(settings.cache, self._answer_store),
+            limiter=Limiter(settings.shared, settings.auth.usage_path),
+        )
+        self.service.metrics.watch_limits(self.service.limiter)
         self.service.apply(self.service.live)
         self.supervision = Supervision(self.service, source)
         self.service.metrics.watch(self.service)
@@ -144,6 +152,9 @@ class Daemon:
             ending.drain(listener, PROBE_END_S)  # readiness says no until here
         for listener in self._listeners:
             listener.stop()
+        self.service.limiter.close()
+        if self._answer_store is not None:
+            self._answer_store.close()
         log.info("stopped", extra={"event": "stopped", "cut": lost})
 
     def reload(self) -> dict[str, Any]:
@@ -242,6 +253,9 @@ def run(source: Source) -> int:
     try:
         daemon = Daemon(source, settings, notifier, sockets.take(os.environ))
         daemon.start()
+    except ConfigError as error:
+        sys.stderr.write("".join(f"{line}\n" for line in error.lines()))
+        return 1
     except (CannotListen, WrongSockets, SocketInUseError, StoreError, OSError) as error:
         notifier.status(f"not started: {error}")
         sys.stderr.write(f"{error}\n")

@@ -42,7 +42,8 @@ class DaemonProcess:
         self.config_path = folder / "ia0.toml"
         self.log_path = folder / "ia0.log"
         self.socket_path = folder / "ia0.sock"
-        self.port, self.health_port = free_port(), free_port()
+        self.port = free_port()
+        self.health_port = free_port(self.port)
         self.url = f"http://127.0.0.1:{self.port}"
         self.health_url = f"http://127.0.0.1:{self.health_port}"
         self.allow_traceback = False
@@ -67,6 +68,11 @@ class DaemonProcess:
         for name, changes in sections.items():
             self._sections.setdefault(name, {}).update(changes)
         self.config_path.write_text(to_toml(self._sections))
+
+    def drop(self, section: str) -> None:
+        """Write the configuration without one of the sections that it begins with."""
+        del self._sections[section]
+        self.configure({})
 
     @property
     def pid(self) -> int:

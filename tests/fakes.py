@@ -96,3 +96,13 @@ def bounded(seconds: float, gone: Callable[[], bool] = bool) -> Patience:
     patience = Patience(gone)
     patience.bound("first_token", seconds, "engine.first_token_timeout_s")
     return patience
+
+
+@dataclass
+class FakeClock:
+    """A time in seconds that stands until the test moves it."""
+
+    now: float = 1_000_020.0
+
+    def __call__(self) -> float:
+        return self.now

@@ -14,14 +14,22 @@ from pathlib import Path
 
 from ia0_daemon.settings import environment, toml_file
 from ia0_daemon.settings.assemble import Assembly, overlay
+from ia0_daemon.settings.catalogue import variable
 from ia0_daemon.settings.environment import KEYS_FILE
 from ia0_daemon.settings.faults import ConfigError, Fault
 from ia0_daemon.settings.load import NO_FILE, Source
 from ia0_daemon.settings.schema import Settings
 
+CREATED_KEYS = variable(("auth", "keys_path"))
 
-def faults_of(source: Source, config: bytes | None, keys: bytes | None) -> list[str]:
-    """What the daemon would refuse, with these bytes in place of its two files (None: as they stand)."""
+
+def faults_of(
+    source: Source, config: bytes | None, keys: bytes | None, created: bytes | None = None
+) -> list[str]:
+    """What the daemon would refuse, with these bytes in place of its files (None: as they stand).
+
+    ``created`` are the keys of ``auth.keys_path``, as the configuration names it that is checked.
+    """
     with tempfile.TemporaryDirectory(prefix="ia0-check-") as name:
         folder, environ = Path(name), dict(source.environ)
         shown: dict[str, str] = {}
@@ -30,11 +38,21 @@ def faults_of(source: Source, config: bytes | None, keys: bytes | None) -> list[
             path = _put(folder / "ia0.toml", config, path, shown)
         if keys is not None and environ.get(KEYS_FILE):
             environ[KEYS_FILE] = str(_put(folder / "keys.toml", keys, Path(environ[KEYS_FILE]), shown))
+        if created is not None:
+            real = created_keys_path(source, config)
+            environ[CREATED_KEYS] = str(_put(folder / "created.toml", created, real, shown))
         try:
             dataclasses.replace(source, path=path, environ=environ).load()
         except ConfigError as error:
             return [_told(fault, shown) for fault in error.faults]
     return []
+
+
+def created_keys_path(source: Source, config: bytes | None) -> Path:
+    """Where a configuration (None: as it stands) has the keys that are created, as a backup saves it."""
+    settings = settings_anyhow(source)[0] if config is None else settings_of(source, config)
+    path = Path(settings.auth.keys_path)
+    return path.parent.resolve() / path.name
 
 
 def _put(path: Path, content: bytes, stands_for: Path, shown: dict[str, str]) -> Path:

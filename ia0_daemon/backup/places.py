@@ -42,6 +42,8 @@ class Place:
     """Whether a backup without it is none."""
     follow: bool = False
     """Whether the path itself may be a symbolic link: only where the operator named it."""
+    daemons_own: bool = False
+    """Whether it lies among the daemon's own files, where root reads nothing for it."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ def places(settings: Settings, config: Path | None, environ: Mapping[str, str], 
     engine = _engine_folder(settings, machine)
     models = _models_folder(settings, engine, engine_env)
     found = [*_configuration(config, environ, engine_env), *_engine(engine), *_units(machine.units)]
+    if Path(settings.auth.keys_path).is_absolute():
+        found.append(Place(Kind.KEYS, _real(Path(settings.auth.keys_path)), daemons_own=True))
     if settings.alerts.webhook_url_file:
         found.append(
             Place(Kind.KEYS, _real(Path(settings.alerts.webhook_url_file), follow=True), follow=True)

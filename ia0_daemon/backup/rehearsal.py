@@ -33,7 +33,14 @@ def _configuration(archive: Archive, scratch: Path, source: Source) -> Iterator[
     keys = _unpacked(archive, scratch, Kind.KEYS, str(Path(keys_path).resolve())) if keys_path else None
     if keys_path and keys is None:
         yield f"it holds no keys file ({keys_path})"
-    yield from candidate.faults_of(source, config.read_bytes(), keys.read_bytes() if keys else None)
+    content = config.read_bytes()
+    created = _unpacked(archive, scratch, Kind.KEYS, str(candidate.created_keys_path(source, content)))
+    yield from candidate.faults_of(
+        source,
+        content,
+        keys.read_bytes() if keys else None,
+        created.read_bytes() if created else b"",  # those that stand here now would hide that it has none
+    )
 
 
 def _history(archive: Archive, scratch: Path) -> Iterator[str]:

@@ -74,9 +74,11 @@ def _checked_configuration(archive: Archive, plan: Plan, source: Source) -> list
     keys_path = source.environ.get(KEYS_FILE, "").strip()
     config = plan.entry(Kind.CONFIG)
     keys = plan.entry(Kind.KEYS, Path(keys_path).resolve()) if keys_path else None
-    if config is None and keys is None:
+    content = _bytes(archive, config)
+    created = plan.entry(Kind.KEYS, candidate.created_keys_path(source, content))
+    if config is None and keys is None and created is None:
         return []
-    faults = candidate.faults_of(source, _bytes(archive, config), _bytes(archive, keys))
+    faults = candidate.faults_of(source, content, _bytes(archive, keys), _bytes(archive, created))
     if faults and archive.manifest.purpose != "undo":
         raise RestoreRefused(
             "the daemon would refuse the configuration as it would be then; nothing was touched", faults

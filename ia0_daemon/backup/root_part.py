@@ -104,7 +104,7 @@ class RootPart:
 def _collected(places: Iterable[Place], max_bytes: int, folder: Path) -> Index:
     collection = Collection(folder, max_bytes)
     for place in places:
-        if place.kind not in _NOT_ROOTS:
+        if place.kind not in _NOT_ROOTS and not place.daemons_own:
             collection.open_file = open_of_engine if place.kind in _ENGINES else open_of_root
             collection.add_place(replace(place, required=False))
     return Index(tuple(each.entry for each in collection.staged), tuple(collection.notes))

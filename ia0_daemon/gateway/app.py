@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
@@ -24,6 +25,7 @@ from ia0_daemon.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    RateLimited,
     ServiceError,
     UnsupportedMediaType,
 )
@@ -75,7 +77,8 @@ def _application(service: Service, name: str, operations: Sequence[Operation], *
         g.live = service.live
         g.call, g.key = _call(), None
         if with_keys and request.endpoint not in is_open:
-            g.call.key = authenticate(request.headers, g.live.keys)
+            g.key = authenticate(request.headers, g.live.keys)
+            g.call.key = g.key.name if g.key else ""
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -105,11 +108,24 @@ def _endpoint(operation: Operation) -> str:
 def _check_rights(service: Service, operation: Operation) -> None:
     """Hold a request to its key's limits and rights, before its body is looked at."""
     key: ApiKey | None = g.key
+    if operation.is_limited and key is not None:
+        _count(service, key)
     if operation.is_admin and not _is_admin(key):
         raise Forbidden(
             f"{operation.path}: it changes the engine's models, so it needs a key with admin = true "
             "(auth.keys, or `ia0 keys create --admin`)"
         )
+
+
+def _count(service: Service, key: ApiKey) -> None:
+    """Count the request against its key's limits. Raises `RateLimited`."""
+    try:
+        quota = service.limiter.enter(g.call.resources, key)
+    except RateLimited as refusal:
+        service.metrics.rate_limited.labels(refusal.details["limit"]).inc()
+        raise
+    g.call.headers |= quota.headers()
+    g.call.settle = partial(service.limiter.settle, key)
 
 
 def _is_admin(key: ApiKey | None) -> bool:
@@ -146,6 +162,7 @@ def _check_request_id(given: str) -> None:
 
 def _end(call: Call, service: Service) -> None:
     call.resources.close()
+    call.settle(call.spent_tokens())
     record(call, service.metrics)
 
 

@@ -65,10 +65,14 @@ class Call:
     error: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    pieces: int = 0
+    """Lines that a stream has handed out: about as many tokens."""
     finish_reason: str = ""
     first_token_at: float | None = None
     generation_s: float = 0.0
     """Seconds that the engine says it wrote tokens for."""
+    reading_s: float = 0.0
+    """Seconds that the engine says it read the prompt for: little where it knew the beginning already."""
     slot_s: float = 0.0
     """Seconds spent in the queue for one of the model's slots."""
     gate_s: float = 0.0
@@ -85,6 +89,8 @@ class Call:
     """Seconds that a stream waited for its caller to take what was written."""
     texts: dict[str, str] = field(default_factory=dict)
     """Prompt and answer, where the operator wants them in the log."""
+    settle: Callable[[int], object] = bool
+    """Is told the tokens that were spent, when all is over: the key's limits."""
     patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +107,7 @@ class Call:
         self.prompt_tokens, self.completion_tokens = result.prompt_tokens, result.completion_tokens
         self.finish_reason = result.done_reason
         self.generation_s = result.eval_duration / 1e9
+        self.reading_s = result.prompt_eval_duration / 1e9
 
     def note_journey(self, other: Call) -> None:
         """Take what another slip, which went to the engine for several callers, has been through."""
@@ -110,6 +117,10 @@ class Call:
     def note_failure(self, error: ServiceError) -> None:
         """Take the error that ends the request."""
         self.status, self.code, self.error = error.status, error.code, error.message
+
+    def spent_tokens(self) -> int:
+        """Give the tokens that the engine worked for; of a broken answer, about those that were written."""
+        return 0 if self.cached else self.prompt_tokens + max(self.completion_tokens, self.pieces)
 
     def elapsed_s(self) -> float:
         """Give the seconds since the request came."""

@@ -52,7 +52,6 @@ class FairQueue(Generic[T]):
         """Wait no longer, and without a slot."""
         del self._keys[name].line[one]
         self.waiting -= 1
-        self._forget()
 
     def take(self, name: str) -> None:
         """Hold a slot without having waited."""
@@ -79,7 +78,10 @@ class FairQueue(Generic[T]):
         self._forget()
 
     def _key(self, name: str) -> _Key[T]:
-        return self._keys.setdefault(name, _Key(self._round))
+        key = self._keys.get(name)
+        if key is None:
+            key = self._keys[name] = _Key(self._round)
+        return key
 
     def _serve(self, key: _Key[T]) -> None:
         self._round = max(self._round, key.round)
@@ -88,11 +90,12 @@ class FairQueue(Generic[T]):
         self.busy += 1
 
     def _forget(self) -> None:
-        """Drop the keys that would come back as new ones do."""
-        idle = [
+        """Drop the keys that would come back as new ones do; all of them where nothing is held or wanted."""
+        idle = not self.busy and not self.waiting
+        gone = [
             name
             for name, key in self._keys.items()
-            if not key.line and not key.held and key.round <= self._round
+            if idle or not (key.line or key.held or key.round > self._round)
         ]
-        for name in idle:
+        for name in gone:
             del self._keys[name]

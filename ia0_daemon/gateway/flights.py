@@ -132,6 +132,8 @@ class Flights:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._flights: dict[bytes, Flight] = {}
+        self.shared = 0
+        """How many requests found one that was under way."""
 
     def join(self, key: bytes, call: Call, begin: Callable[[Call], ChainAnswer]) -> tuple[Flight, bool]:
         """Board the flight for `key`, or begin one; say whether it was there. It is left when `call` ends."""
@@ -141,6 +143,7 @@ class Flights:
             if flight is None or not is_there:
                 flight = self._flights[key] = Flight(key, call, begin)
                 flight.board(call.caller_gone)
+            self.shared += is_there
         call.resources.callback(self._leave, flight, call.caller_gone)
         return flight, is_there
 

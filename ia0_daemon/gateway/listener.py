@@ -17,6 +17,7 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, WSGITask
 
 from ia0_daemon.errors import InternalError, InvalidRequest, PayloadTooLarge, ServiceError
+from ia0_daemon.gateway.parser import Parser
 from ia0_daemon.gateway.respond import encode
 
 if TYPE_CHECKING:
@@ -189,5 +190,6 @@ class _Task(WSGITask):
 class _Channel(HTTPChannel):
     """A connection whose refusals are JSON."""
 
+    parser_class = Parser
     task_class = _Task
     error_task_class = _JsonErrorTask

@@ -48,6 +48,8 @@ def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> N
     first_s = call.first_token_s()
     if first_s is not None:
         metrics.first_token.labels(call.model).observe(first_s)
+    if call.slot_s:
+        metrics.queue.labels(call.model).observe(call.slot_s)
     if call.completion_tokens:
         metrics.tokens.labels(call.model, "prompt").inc(call.prompt_tokens)
         metrics.tokens.labels(call.model, "completion").inc(call.completion_tokens)
@@ -87,6 +89,7 @@ def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:
         "completion_tokens": call.completion_tokens,
         "finish_reason": call.finish_reason,
         "ttft_ms": _ms(first_s) if first_s is not None else "",
+        "prompt_eval_ms": _ms(call.reading_s) if call.reading_s and not call.cached else "",
         "queue_ms": _ms(call.slot_s) if call.slot_s else "",
         "gate_ms": _ms(call.gate_s) if call.gate_s else "",
         "askings": call.askings if call.askings > 1 else "",

@@ -71,6 +71,7 @@ def stream(
             yield opening
         for lines in chain((first,) if first else (), pieces):
             data = shape.piece(call, lines)
+            call.pieces += len(lines)
             # How long the caller takes to receive it is not the daemon's time.
             began = time.monotonic()
             yield data

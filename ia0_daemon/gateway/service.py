@@ -15,10 +15,11 @@ from ia0_daemon.gateway.answer_cache import AnswerCache
 from ia0_daemon.gateway.breaker import Breakers
 from ia0_daemon.gateway.catalog import Catalog
 from ia0_daemon.gateway.flights import Flights
+from ia0_daemon.gateway.limits import Limiter
 from ia0_daemon.gateway.routing import Router
 from ia0_daemon.gateway.slots import Slots
 from ia0_daemon.keys import KeyRing
-from ia0_daemon.settings.schema import Cache, Routing
+from ia0_daemon.settings.schema import Cache, Routing, Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,7 @@ class Service:
     breakers: Breakers = field(default_factory=lambda: _breakers(Routing()))
     flights: Flights = field(default_factory=Flights)
     cache: AnswerCache = field(default_factory=lambda: AnswerCache(Cache(), None))
+    limiter: Limiter = field(default_factory=lambda: Limiter(Shared(), ""))
     is_hopeful: Callable[[], bool] = bool
     """Whether an engine that is not there now will probably be there again soon; the supervisor's word."""
     supervisor_status: Callable[[], dict[str, object]] = dict

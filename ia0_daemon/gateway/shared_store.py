@@ -1,220 +1,163 @@
-"""The Valkey or Redis that several daemons share, as this daemon sees it: there, or away for now.
+"""The Valkey or Redis in which daemons share what they count: reaching it, and doing without it.
 
-Owns the connections, the address and the pause after a failure. Never knows
-what a value means, and never raises for a store that is away: then nothing is
-found and nothing is kept, which is said once in the log, and once when it is
-back.
+Owns the connections and the breaker. Never knows what is kept there. A request that meets a store which is
+away pays `shared.timeout_s` once; from then on nobody asks it but the thread that looks for it.
 
-    open_store(settings) -> SharedStore; get/put -> (away? no) -> one command -> note the outcome
-
-After a failure nobody asks for `PAUSE_S`; then one request tries, and the
-others go on without until it knows.
+    attempt(call) -> its result, or StoreAway;   every few seconds: a small write -> up or away
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, TypeVar
 
-from ia0_daemon.gateway.breaker import Breaker, Rule
+from ia0_daemon.settings.faults import ConfigError, Fault
 from ia0_daemon.settings.gateway_rules import STORE_SCHEMES, is_store_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from valkey import Valkey
+    from valkey.connection import ConnectionPool
 
     from ia0_daemon.settings.schema import Shared
 
 log = logging.getLogger(__name__)
 
-# With the default shared.timeout_s one request in 5 s waits a quarter of a second for a store that is away.
-PAUSE_S = 5.0
-# What an address may say behind its "?": the rest is this daemon's to choose.
-OPTIONS = frozenset(
-    {
-        "db",
-        "ssl_ca_certs",
-        "ssl_ca_path",
-        "ssl_cert_reqs",
-        "ssl_certfile",
-        "ssl_check_hostname",
-        "ssl_keyfile",
-    }
-)
+T = TypeVar("T")
+
+# How often the store is looked for, there or away; in seconds.
+LOOK_S = 2.0
+# How long the sign of life stays there; in seconds.
+_SIGN_S = 60
+# An address has a few hundred characters.
+_LONGEST_ADDRESS = 4096
 
 
-class StoreError(Exception):
-    """The address of the store cannot be used; the sentence names the setting and never the address."""
+class StoreAway(Exception):
+    """The store does not answer; do without it."""
 
 
-def open_store(settings: Shared) -> SharedStore | None:
-    """Make the store of the settings, without connecting; none where none is set. Raises `StoreError`."""
-    url = store_url(settings)
-    return SharedStore(_client(settings, url), settings.prefix, shown(url)) if url else None
+@dataclass(frozen=True)
+class StoreState:
+    """How the store is."""
+
+    is_up: bool
+    error: str = ""
+    """Why it is away."""
 
 
-def store_url(settings: Shared) -> str:
-    """Give the address from `shared.url` or the file of `shared.url_file`; empty: none. Raises `StoreError`."""
-    if not settings.url_file:
-        return settings.url
+def address(shared: Shared) -> str:
+    """Give the store's address; empty where there is none. ConfigError where its file does not hold one."""
+    if not shared.url_file:
+        return shared.url
     try:
-        url = Path(settings.url_file).read_text("utf-8").strip()
+        with Path(shared.url_file).open(encoding="utf-8") as file:
+            url = file.read(_LONGEST_ADDRESS).strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is no text"
-        raise StoreError(f"shared.url_file: {settings.url_file}: {reason}") from None
-    if "\n" in url or not is_store_url(url):
+        why = getattr(error, "strerror", None) or "it is no UTF-8"
+        raise ConfigError([_fault(shared, f"cannot be read: {why}")]) from None
+    if not is_store_url(url):
         schemes = ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
-        raise StoreError(f"shared.url_file: {settings.url_file} does not hold one address of {schemes}")
+        raise ConfigError(
+            [_fault(shared, f"must hold one line that begins with one of {schemes} and has a host")]
+        )
     return url
 
 
-def shown(url: str) -> str:
-    """Give host and port of an address, which a log may show."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}:{parts.port or 6379}"
+def _fault(shared: Shared, rule: str) -> Fault:
+    return Fault("shared.url_file", shared.url_file, rule, shared.url_file)
 
 
 class SharedStore:
-    """Values under keys that end by themselves. Safe to use from many threads."""
+    """One store for the daemon's life. Safe from many threads; `start` looks for it, `close` ends that."""
 
     def __init__(
-        self, client: Valkey, prefix: str, name: str, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        prefix: str,
+        timeout_s: float,
+        report: Callable[[bool, str], None] | None = None,
+        look_s: float = LOOK_S,
     ) -> None:
-        self._client = client
-        self._prefix = prefix.encode()
-        self._name = name
-        # Two, since a store that is full refuses to keep and still gives.
-        self._reach = _Reach("the shared store", "store", name, clock)
-        self._keeping = _Reach("keeping in the shared store", "store_keeping", name, clock)
+        """`report` is called at each change, from any thread: whether it is up, and why not."""
+        # Late: it costs memory that a daemon without a store does not need.
+        from valkey import Valkey
+        from valkey.connection import ConnectionPool
+        from valkey.exceptions import ValkeyError
+
+        # Valkey's client speaks to Redis too, but its address must not be called so everywhere.
+        own = url.replace("redis", "valkey", 1) if url.startswith("redis") else url
+        self.pool: ConnectionPool = ConnectionPool.from_url(  # type: ignore[no-untyped-call]  # its own lack
+            own, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
+        )
+        self.client: Valkey = Valkey(connection_pool=self.pool)
+        self._failures = (ValkeyError, OSError)
+        self._report, self._look_s, self._sign = report, look_s, f"{prefix}:alive"
+        self._state = StoreState(is_up=True)
+        self._changing = threading.Lock()
+        self._ended = threading.Event()
+        self._when_there: Callable[[], None] = lambda: None
+        self._thread = threading.Thread(target=self._watch, name="ia0-shared-store", daemon=True)
 
     @property
-    def is_there(self) -> bool:
-        """Whether it answered when it was last asked."""
-        return self._reach.is_there
+    def state(self) -> StoreState:
+        """Give how it is; up until it was found to be away."""
+        return self._state
 
-    def get(self, kind: str, key: bytes) -> bytes | None:
-        """Give what is kept under a key; none where there is nothing, or the store is away."""
-        if not self._reach.may_try():
-            return None
-        try:
-            value = self._client.get(self._full(kind, key))
-        except _failures() as error:
-            self._reach.failed(error)
-            return None
-        self._reach.succeeded()
-        return value if isinstance(value, bytes) else None
+    def start(self, when_there: Callable[[], None] = lambda: None) -> None:
+        """Look for it from now on, and call `when_there` whenever it is there; its failure is the store's."""
+        self._when_there = when_there
+        self._thread.start()
 
-    def put(self, kind: str, key: bytes, value: bytes, max_age_s: float) -> bool:
-        """Keep a value for so long; false where the store is away or refuses."""
-        if not self._keeping.may_try():
-            return False
-        if not self._reach.may_try():
-            self._keeping.gave_up()
-            return False
+    def attempt(self, call: Callable[[], T]) -> T:
+        """Give what a call of the store gives. Raises `StoreAway` where it is away, or becomes so."""
+        if not self._state.is_up:
+            raise StoreAway
         try:
-            self._client.set(self._full(kind, key), value, px=max(1, round(max_age_s * 1000)))
-        except _refusals() as error:
-            self._reach.succeeded()
-            self._keeping.failed(error)
-            return False
-        except _failures() as error:
-            self._keeping.gave_up()
-            self._reach.failed(error)
-            return False
-        self._reach.succeeded()
-        self._keeping.succeeded()
-        return True
+            return call()
+        except self._failures as error:
+            self._note(str(error) or type(error).__name__)
+            raise StoreAway from error
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-        self._client.connection_pool.disconnect()
+        """Look no more and close the connections."""
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self.pool.disconnect()
 
-    def _full(self, kind: str, key: bytes) -> bytes:
-        return b":".join((self._prefix, kind.encode(), key.hex().encode()))
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            self._look()
+            self._ended.wait(self._look_s)
 
+    def _look(self) -> None:
+        try:
+            # A write: a replica or a store without memory answers a ping as well.
+            self.client.set(self._sign, 1, ex=_SIGN_S)
+            self._when_there()
+        except self._failures as error:
+            self._note(str(error) or type(error).__name__)
+        else:
+            self._note("")
 
-class _Reach:
-    """Whether something works, told once when it no longer does and once when it does again."""
+    def _note(self, error: str) -> None:
+        with self._changing:
+            changed = self._state.is_up != (not error)
+            self._state = StoreState(is_up=not error, error=error)
+        if changed:
+            self._tell(error)
 
-    def __init__(self, what: str, event: str, name: str, clock: Callable[[], float]) -> None:
-        self._what, self._event, self._name = what, event, name
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._breaker = Breaker()
-        self._rule = Rule(failures=1, open_s=PAUSE_S)
-
-    @property
-    def is_there(self) -> bool:
-        return self._breaker.opened is None
-
-    def may_try(self) -> bool:
-        if self.is_there:  # the usual case needs no lock
-            return True
-        with self._lock:
-            return self._breaker.allows(self._rule, self._clock())
-
-    def succeeded(self) -> None:
-        if self.is_there:
-            return
-        with self._lock:
-            came_back = self._breaker.succeeded(self._rule, self._clock())
-        if came_back:
-            told = {"event": f"{self._event}_back", "store": self._name}
-            log.info("%s works again", self._what, extra=told)
-
-    def failed(self, error: Exception) -> None:
-        with self._lock:
-            was_there = self.is_there
-            self._breaker.failed(self._rule, self._clock())
-        if was_there:
-            told = {"event": f"{self._event}_away", "store": self._name, "error": str(error)}
-            log.warning("%s does not work; this daemon goes on alone", self._what, extra=told)
-
-    def gave_up(self) -> None:
-        with self._lock:
-            self._breaker.gave_up()
-
-
-def _client(settings: Shared, url: str) -> Valkey:
-    """Make the client, whose pool connects when it is first used."""
-    from valkey import ConnectionPool, Valkey  # its modules are memory that few need
-
-    setting = "shared.url_file" if settings.url_file else "shared.url"
-    unknown = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)} - OPTIONS
-    if unknown:
-        rule = (
-            f"has options that are not taken: {', '.join(sorted(unknown))}; {', '.join(sorted(OPTIONS))} are"
-        )
-        raise StoreError(f"{setting}: {rule}")
-    bound: dict[str, Any] = {
-        "socket_timeout": settings.timeout_s,
-        "socket_connect_timeout": settings.timeout_s,
-        "socket_keepalive": True,
-    }
-    try:
-        pool = ConnectionPool.from_url(url, **bound)
-        pool.connection_class(**pool.connection_kwargs)  # what it cannot be made with, it says now
-    except _failures() as error:
-        raise StoreError(f"{setting}: cannot be used: {error}") from None
-    return Valkey(connection_pool=pool)
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """Name what a client may raise, an answer that is none of Valkey's included."""
-    from valkey.exceptions import ValkeyError
-
-    return (ValkeyError, OSError, ValueError, TypeError, IndexError)
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """Name what a store answers that is there and does not keep a value."""
-    from valkey.exceptions import ResponseError
-
-    return (ResponseError,)
+    def _tell(self, error: str) -> None:
+        if error:
+            log.warning(
+                "the shared store is away: this daemon goes on with limits of its own",
+                extra={"event": "shared_store_away", "error": error},
+            )
+        else:
+            log.info("the shared store is back", extra={"event": "shared_store_back"})
+        if self._report is not None:
+            self._report(not error, error)

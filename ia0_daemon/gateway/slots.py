@@ -143,7 +143,8 @@ class Slots:
     def _come(self, wanted: Place) -> _Ticket:
         with self._lock:
             line = self._line(wanted.model, wanted.slots)
-            self._resize(line, wanted.slots)
+            if wanted.slots != line.slots:
+                self._resize(line, wanted.slots)
             ticket = _Ticket(line, wanted.key)
             if line.queue.busy < line.slots:  # then nobody waits
                 line.queue.take(wanted.key)
@@ -222,7 +223,10 @@ class Slots:
         ticket.line.count("taken")
 
     def _line(self, model: str, slots: int) -> _Line:
-        return self._lines.setdefault(model, _Line(slots))
+        line = self._lines.get(model)
+        if line is None:
+            line = self._lines[model] = _Line(slots)
+        return line
 
 
 def _full(line: _Line, wanted: Place) -> Overloaded:

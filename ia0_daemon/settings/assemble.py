@@ -28,7 +28,7 @@ from ia0_daemon.settings.catalogue import (
 from ia0_daemon.settings.environment import Foreign, Overrides, Text
 from ia0_daemon.settings.faults import Fault, unknown
 from ia0_daemon.settings.leaves import from_text, from_toml, is_secret, rule_of
-from ia0_daemon.settings.schema import Section, Settings
+from ia0_daemon.settings.schema import ApiKey, Section, Settings
 
 S = TypeVar("S", bound=Section)
 
@@ -96,6 +96,10 @@ class Assembly:
     def settings(self, document: Mapping[str, object]) -> Settings:
         """The settings; what is at fault has its default."""
         return self._section(Settings, document, "", self._file) or Settings()
+
+    def more_keys(self, tables: list[object], key: str) -> tuple[ApiKey, ...]:
+        """API keys that stand in a file of their own; ``key`` is what its list is called there."""
+        return self._list(ApiKey, tables, key, self._file) or ()
 
     def _section(self, kind: type[S], table: object, key: str, where: str) -> S | None:
         if not isinstance(table, Mapping):

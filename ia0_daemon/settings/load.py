@@ -4,13 +4,14 @@ Owns the order of precedence: environment before file before default. Never
 keeps anything: a reload calls it again, and one that fails leaves the caller's
 settings as they are.
 
-    read the file -> lay the environment over it -> convert value by value -> try the rules between settings
+    read the file -> lay the environment over it -> convert value by value -> add the keys of `auth.keys_path`
+    -> try the rules between settings
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ia0_daemon.settings import environment, memory_rules, toml_file
@@ -18,6 +19,7 @@ from ia0_daemon.settings.assemble import DEFAULT, Assembly, overlay
 from ia0_daemon.settings.event_rules import EVENT_RULES
 from ia0_daemon.settings.faults import ConfigError, Fault
 from ia0_daemon.settings.findings import Finding
+from ia0_daemon.settings.keys_file import KEYS_SETTING, CreatedKeys
 from ia0_daemon.settings.rules import RULES
 from ia0_daemon.settings.schema import Settings
 
@@ -25,6 +27,7 @@ from ia0_daemon.settings.schema import Settings
 NO_FILE = "environment"
 
 _SOCKET_KEY = "server.socket_path"
+_KEYS_PATH_KEY = "auth.keys_path"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Loaded:
 
     settings: Settings
     origins: Mapping[str, str]
+    keys_from: Mapping[str, str] = field(default_factory=dict)
+    """Where each API key stands, by its name."""
 
 
 @dataclass(frozen=True)
@@ -50,41 +55,58 @@ class Source:
 
     def socket_path(self) -> tuple[str, str]:
         """The daemon's control socket and where it is set; faults of other settings do not matter to it."""
+        settings, origin = self._alone(_SOCKET_KEY)
+        return settings.server.socket_path, origin
+
+    def keys_path(self) -> tuple[str, str]:
+        """The file of the keys that are created and where it is set; other faults do not matter to it."""
+        settings, origin = self._alone(_KEYS_PATH_KEY)
+        return settings.auth.keys_path, origin
+
+    def _alone(self, key: str) -> tuple[Settings, str]:
         tables = toml_file.read(self.path) if self.path is not None else {}
         assembly = Assembly(str(self.path) if self.path is not None else NO_FILE)
         settings = assembly.settings(overlay(tables, environment.read(self.environ)))
-        faults = [fault for fault in assembly.faults if _within(_SOCKET_KEY, fault.key)]
+        faults = [fault for fault in assembly.faults if _within(key, fault.key)]
         if faults:
             raise ConfigError(faults)
-        return settings.server.socket_path, _origin(_SOCKET_KEY, assembly.origins)
+        return settings, _origin(key, assembly.origins)
 
     def read(self) -> Loaded:
         """The settings and their origins; ConfigError with every fault otherwise."""
+        return self._read(None)
+
+    def trial(self, created: Sequence[object]) -> Loaded:
+        """As `read`, with these tables in place of those of ``auth.keys_path``."""
+        return self._read(list(created))
+
+    def _read(self, created: list[object] | None) -> Loaded:
         overrides = environment.read(self.environ)
         try:
             tables = toml_file.read(self.path) if self.path is not None else {}
         except ConfigError as error:
             raise ConfigError([*error.faults, *overrides.faults]) from None
         assembly = Assembly(str(self.path) if self.path is not None else NO_FILE)
-        settings = assembly.settings(overlay(tables, overrides))
-        faults = [*overrides.faults, *assembly.faults]
-        faults += _between_settings(settings, faults, assembly.origins, self.machine_bytes)
+        configured = assembly.settings(overlay(tables, overrides))
+        more = CreatedKeys.of(configured, created)
+        settings = more.added_to(configured)
+        faults = [*overrides.faults, *assembly.faults, *more.faults]
+        refused = [fault.key for fault in faults] + ([KEYS_SETTING] if more.faults else [])
+        for finding in _findings(settings, refused, self.machine_bytes):
+            key, where = more.place_of(finding.key) or (finding.key, _origin(finding.key, assembly.origins))
+            faults.append(Fault(key, finding.value, finding.rule, where))
         if faults:
             raise ConfigError(faults)
-        return Loaded(settings, assembly.origins)
+        keys_from = {key.name: _origin(KEYS_SETTING, assembly.origins) for key in configured.auth.keys}
+        keys_from |= {key.name: more.path for key in more.keys}
+        return Loaded(settings, more.origins(assembly.origins), keys_from)
 
 
-def _between_settings(
-    settings: Settings, known: list[Fault], origins: Mapping[str, str], machine_bytes: int | None
-) -> list[Fault]:
-    """The rules' findings, but for those about a setting whose own value is already refused."""
+def _findings(settings: Settings, refused: list[str], machine_bytes: int | None) -> list[Finding]:
+    """What the rules between settings find, but for settings whose own value is already refused."""
     findings = [finding for rule in (*RULES, *EVENT_RULES) for finding in rule(settings)]
     findings += memory_rules.findings(settings, machine_bytes)
-    return [
-        Fault(finding.key, finding.value, finding.rule, _origin(finding.key, origins))
-        for finding in findings
-        if not any(_touches(finding, fault.key) for fault in known)
-    ]
+    return [finding for finding in findings if not any(_touches(finding, key) for key in refused)]
 
 
 def _origin(key: str, origins: Mapping[str, str]) -> str:

@@ -63,7 +63,7 @@ def open_on_loopback_only(settings: Settings) -> Iterator[Finding]:
     if main is not None and not main.is_loopback and not settings.auth.keys:
         rule = (
             "can be reached from other machines and auth.keys is empty: the daemon does not start open; "
-            "add a key (`ia0 keys new NAME`) or listen on 127.0.0.1"
+            "add a key (`ia0 keys create NAME`) or listen on 127.0.0.1"
         )
         yield Finding("server.listen", settings.server.listen, rule, ("auth.keys",))
 

@@ -22,7 +22,18 @@ _PLACE = re.compile(
 
 def read(path: Path) -> dict[str, object]:
     """The tables of a file; ConfigError with line and column where it is no TOML."""
-    text = _decoded(_content(path), path)
+    tables = read_if_there(path)
+    if tables is None:
+        raise _refusal(str(path), "there is no such file; `ia0 config example` prints one to start from")
+    return tables
+
+
+def read_if_there(path: Path) -> dict[str, object] | None:
+    """As `read`; None where there is no such file."""
+    try:
+        text = _decoded(_content(path), path)
+    except FileNotFoundError:
+        return None
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -40,9 +51,7 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(_LARGEST_BYTES + 1)
     except FileNotFoundError:
-        raise _refusal(
-            str(path), "there is no such file; `ia0 config example` prints one to start from"
-        ) from None
+        raise
     except IsADirectoryError:
         raise _refusal(str(path), "is a directory, not a TOML file") from None
     except PermissionError:

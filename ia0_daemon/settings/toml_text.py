@@ -38,8 +38,8 @@ def written(value: object) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(written(each) for each in value)}]"
     if isinstance(value, str):
-        # JSON's string is TOML's basic string, but for DEL, which no setting holds.
-        return json.dumps(value, ensure_ascii=False)
+        # JSON's string is TOML's basic string, but for DEL.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return str(value)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import requests
 
 PLAIN, STREAM = "plain", "stream"
+# One object as well, of an answer that is shared with others at the same time, or kept.
+SHARED = "shared"
 PROMPTS = (
     "Tell me a story about a lighthouse keeper and his dog.",
     "Explain how bread is made, step by step.",
@@ -98,6 +100,7 @@ class Callers:
             "prompt": PROMPTS[number % len(PROMPTS)],
             "stream": kind == STREAM,
             "params": {"temperature": 0, "max_tokens": STREAM_TOKENS if kind == STREAM else PLAIN_TOKENS},
+            "cache": kind == SHARED,
         }
         with self._lock:
             self._sent += 1

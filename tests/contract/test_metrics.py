@@ -13,9 +13,11 @@ from ia0_daemon.backup import state
 from ia0_daemon.backup.metrics import families as backup_families
 from ia0_daemon.engine.watch import EngineWatch
 from ia0_daemon.gate import Gate
+from ia0_daemon.gateway.limits import Limiter
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.service import Live, Service
 from ia0_daemon.settings.load import Source
+from ia0_daemon.settings.schema import Shared
 from ia0_daemon.supervisor.baseline import Baselines
 from ia0_daemon.supervisor.memory_metrics import families as memory_families
 from ia0_daemon.supervisor.supervision import Supervision
@@ -46,6 +48,12 @@ def printed(tmp_path: Path) -> set[str]:
     live = Live.of(source.load(), FakeClient(), EngineWatch(FakeControl(), 60))
     service = Service(live, metrics, Gate(1, 1))
     metrics.watch(service)
+    limiters = [
+        Limiter(Shared(), str(tmp_path / "usage.db")),
+        Limiter(Shared(url="valkey://127.0.0.1:1"), ""),  # nobody is there
+    ]
+    for limiter in limiters:
+        metrics.watch_limits(limiter)
     Supervision(service, source)
     once = CollectorRegistry()
     state.write(
@@ -53,6 +61,8 @@ def printed(tmp_path: Path) -> set[str]:
     )
     once.register(Everything(tmp_path))
     text = metrics.render().decode() + generate_latest(once).decode()
+    for limiter in limiters:
+        limiter.close()
     names = re.findall(r"^# TYPE (ia0_\w+)", text, re.MULTILINE)
     # The series with a counter's birthday are turned off for the whole process at the daemon's start.
     return {name for name in names if not name.endswith("_created")}

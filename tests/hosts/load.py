@@ -58,6 +58,7 @@ class Long:
             "prompt": LONG_PROMPT,
             "stream": True,
             "params": {"temperature": 0, "max_tokens": self.tokens},
+            "cache": False,
         }
         headers = {"X-Request-ID": "load-long"} | (
             {"Authorization": f"Bearer {self.key}"} if self.key else {}

@@ -62,7 +62,7 @@ def scripted() -> Iterator[ScriptedEngine]:
 @pytest.fixture
 def scripted_daemon(scripted: ScriptedEngine, tmp_path: Path) -> Iterator[DaemonProcess]:
     """A daemon with few seats in front of a scripted engine."""
-    sections = {"server": {"threads": 8, "max_in_flight": 6}, "engine": {"timeout_s": 20}}
+    sections = {"server": {"threads": 8, "max_in_flight": 6}, "engine": {"timeout_s": 20, "parallel": 6}}
     with DaemonProcess(tmp_path, scripted.url, sections) as running:
         yield running
 

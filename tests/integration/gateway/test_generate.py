@@ -29,7 +29,11 @@ def test_the_contracts_example_works_word_for_word(daemon: DaemonProcess) -> Non
 
 
 def test_parameters_reach_the_model(daemon: DaemonProcess) -> None:
-    body = {"prompt": "Count to ten.", "params": {"max_tokens": 12, "seed": 7, "temperature": 1}}
+    body = {
+        "prompt": "Count to ten.",
+        "params": {"max_tokens": 12, "seed": 7, "temperature": 1},
+        "cache": False,
+    }
     first, second = (answer(daemon, body)[1] for _ in range(2))
     assert first["text"] == second["text"]
     assert (first["completion_tokens"], first["finish_reason"]) == (12, "length")
@@ -38,7 +42,7 @@ def test_parameters_reach_the_model(daemon: DaemonProcess) -> None:
 def test_a_stream_gives_the_same_text_as_an_answer(daemon: DaemonProcess) -> None:
     params = {"max_tokens": 20, "temperature": 0}
     lines = stream(daemon, "Say hello.", **params)
-    whole = answer(daemon, {"prompt": "Say hello.", "params": params})[1]
+    whole = answer(daemon, {"prompt": "Say hello.", "params": params, "cache": False})[1]
     assert "".join(line["text"] for line in lines) == whole["text"]
     assert [line["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
     assert lines[-1]["completion_tokens"] == whole["completion_tokens"]

@@ -189,7 +189,11 @@ def test_a_caller_who_leaves_while_there_is_no_engine_is_noticed(tmp_path: Path,
 @BOTH
 def test_a_real_model_is_cut_and_its_answer_is_whole(tmp_path: Path, streamed: bool) -> None:
     """The first answer dies behind its fifth token; the second is uncut: the first is held against it."""
-    body = {"prompt": "Tell me about the sea.", "params": {"temperature": 0, "max_tokens": 40}}
+    body = {
+        "prompt": "Tell me about the sea.",
+        "params": {"temperature": 0, "max_tokens": 40},
+        "cache": False,
+    }
     with (
         EngineProcess(tmp_path, env={"IA0_ENGINE_FAULT_DIE_AFTER_TOKENS": "5;first=1"}) as engine,
         DaemonProcess(tmp_path, engine.url) as daemon,

@@ -18,7 +18,7 @@ import pytest
 from ia0_daemon.backup import archive_read
 from ia0_daemon.backup.errors import BackupError, Busy, DamagedArchive
 from ia0_daemon.backup.manifest import Kind
-from tests.unit.backup.conftest import Host
+from tests.unit.backup.conftest import NEW_KEY, Host
 
 
 def members(path: Path) -> list[str]:
@@ -139,6 +139,16 @@ def test_the_keys_file_of_the_environment_is_saved(host: Host) -> None:
     keys.write_text(host.config.read_text().partition("[[auth.keys]]")[2].join(["[[keys]]", ""]))
     host.config.write_text(host.config.read_text().partition("[[auth.keys]]")[0])
     host.environ["IA0_AUTH__KEYS_FILE"] = str(keys)
+    made = host.service().create()
+    assert [entry.origin for entry in made.manifest.files if entry.kind is Kind.KEYS] == [str(keys)]
+    assert made.manifest.configuration_ok
+
+
+def test_the_keys_that_are_created_are_saved(host: Host) -> None:
+    keys = host.root / "keys.toml"
+    host.configure(more=f'[auth]\nkeys_path = "{keys}"\n')
+    assert not [entry for entry in host.service().create().manifest.files if entry.kind is Kind.KEYS]
+    keys.write_text(f'[[keys]]\nname = "more"\nsha256 = "{NEW_KEY}"\n')
     made = host.service().create()
     assert [entry.origin for entry in made.manifest.files if entry.kind is Kind.KEYS] == [str(keys)]
     assert made.manifest.configuration_ok

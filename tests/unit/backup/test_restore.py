@@ -128,6 +128,31 @@ def test_keys_are_checked_together_with_the_configuration(host: Host) -> None:
     assert host.service().restore().put == (str(keys),)
 
 
+def test_created_keys_come_back_and_are_checked_as_they_will_be(host: Host) -> None:
+    keys = host.root / "keys.toml"
+    host.configure(more=f'[auth]\nkeys_path = "{keys}"\n')
+    keys.write_text(f'[[keys]]\nname = "more"\nsha256 = "{NEW_KEY}"\n')
+    host.service().create()
+    before = host.snapshot()
+    keys.write_text("rubbish")
+    restored = host.service().restore()
+    assert restored.put == (str(keys),)
+    assert restored.configuration_changed
+    assert host.snapshot() == before
+
+
+def test_created_keys_that_the_daemon_would_refuse_are_not_brought_back(host: Host) -> None:
+    keys = host.root / "keys.toml"
+    host.configure(more=f'[auth]\nkeys_path = "{keys}"\n')
+    keys.write_text('[[keys]]\nname = "more"\n')
+    host.service().create()
+    keys.unlink()
+    with pytest.raises(RestoreRefused, match="the daemon would refuse") as error:
+        host.service().restore()
+    assert f"({keys})" in error.value.details[0]
+    assert not keys.exists()
+
+
 def test_a_broken_present_configuration_does_not_stop_a_restore(host: Host) -> None:
     """What it no longer says, where the engine's keys are, the archive's own configuration does."""
     host.service().create()

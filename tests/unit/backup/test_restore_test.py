@@ -8,7 +8,7 @@ import pytest
 
 from ia0_daemon.backup import state
 from ia0_daemon.backup.metrics import families
-from tests.unit.backup.conftest import Host
+from tests.unit.backup.conftest import OLD_KEY, Host
 
 METRICS = Path(__file__).parents[3] / "docs" / "metrics.md"
 
@@ -42,6 +42,19 @@ def test_a_wrong_configuration_fails_and_names_the_real_file(host: Host) -> None
     host.service().create()
     (problem,) = host.service().test()
     assert "events.nonsense" in problem
+
+
+def test_an_archive_without_the_created_keys_that_it_needs_fails(host: Host) -> None:
+    """Those that stand on this host now would hide it."""
+    keys = host.root / "keys.toml"
+    host.configure(more=f'[auth]\nkeys_path = "{keys}"\n')
+    text = host.config.read_text().partition("[[auth.keys]]")[0]
+    host.config.write_text(text.replace("[server]", '[server]\nlisten = "0.0.0.0:8080"'))
+    host.service().create()
+    keys.write_text(f'[[keys]]\nname = "shop"\nsha256 = "{OLD_KEY}"\n')
+    assert "does not start open" in host.service().test()[0]
+    host.service().create()
+    assert host.service().test() == []
 
 
 def test_a_damaged_history_fails(host: Host) -> None:

@@ -81,6 +81,11 @@ def test_a_part_that_is_not_there_is_told(part: RootPart, tmp_path: Path) -> Non
         part.take(Collection(tmp_path, 2**20))
 
 
+def test_the_daemons_own_files_are_left_to_the_daemon(area: Path, part: RootPart) -> None:
+    index = filled(part, area, Place(Kind.KEYS, key(area), daemons_own=True))
+    assert (index.entries, index.notes) == ((), ())
+
+
 @pytest.mark.parametrize("link", ["file", "folder"])
 def test_a_link_of_the_engines_user_leads_root_nowhere(area: Path, part: RootPart, link: str) -> None:
     (area / "root").mkdir()
