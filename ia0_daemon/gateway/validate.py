@@ -34,8 +34,8 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """With the same seed the same request has the same answer."""
     stop: Stop | Annotated[list[Stop], Meta(max_length=16)] | None = None
     """Texts before which the answer ends."""
-    repeat_penalty: Annotated[float, Meta(gt=0, le=2)] | None = None
-    """The engine takes no 0: it divides by it."""
+    repeat_penalty: Annotated[float, Meta(ge=0.01, le=2)] | None = None
+    """The engine divides by it, in numbers of 32 bits: 0, and what is next to it, is an error there."""
     presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
 

@@ -34,7 +34,7 @@ def main(words: list[str] | None = None) -> int:
             began = time.monotonic()
             tallies = [_told(tally) for tally in fire_all(aim, options.processes)]
             took_s = time.monotonic() - began
-            after = [fault for daemon in (open_one, admin) for fault in _afterwards(daemon)]
+            after = [fault for daemon in (open_one, admin) for fault in afterwards(daemon)]
             open_one.allow_traceback = admin.allow_traceback = True  # it is told below, and all else, too
     return _verdict(tallies, after, took_s)
 
@@ -53,7 +53,7 @@ def _told(tally: Tally) -> Tally:
     return tally
 
 
-def _afterwards(daemon: DaemonProcess) -> Iterable[str]:
+def afterwards(daemon: DaemonProcess) -> Iterable[str]:
     """Look whether the daemon is as it was: alive, no seat taken, the log as it should be."""
     daemon.wait_for(lambda: json.loads(get(daemon.health_port, "/health")[1])["in_flight"] == 0)
     log = daemon.log()
