@@ -31,8 +31,8 @@ class ModelEntry(msgspec.Struct, forbid_unknown_fields=True):
     """Those that it is best at, ISO 639-1."""
     state: State
     """Whether the engine has it loaded, on its disk, or not at all; unknown while it does not answer."""
-    num_ctx: int | None
-    """The context that the configuration gives it, in tokens; none: the engine's own."""
+    num_ctx: int
+    """The context that the configuration gives it, in tokens; 0: the engine's own."""
     context_length: int | UnsetType = UNSET
     """The context that it was loaded with, in tokens."""
     size_bytes: int | UnsetType = UNSET

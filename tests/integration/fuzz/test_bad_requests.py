@@ -1,4 +1,4 @@
-"""A part of `make fuzz`, on every route: no failure, no hung connection, the right shape of errors.
+"""A part of `make fuzz`, on every route: no failure, no hung connection, the right shape of errors."""
 
 from __future__ import annotations
 
