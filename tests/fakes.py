@@ -71,12 +71,21 @@ class FakeClient:
     script: list[FakeAnswer | Exception] = field(default_factory=list)
     habits: list[bool | Exception] = field(default_factory=list)
     """What is found out, one entry a trial, of how the model answers a prefill; then it never repeats it."""
+    bodies: list[bytes | Exception] = field(default_factory=list)
+    """What is answered in one piece, one entry an asking."""
     asked: list[Question] = field(default_factory=list)
     closed: bool = False
 
     def answer(self, question: Question, patience: Patience) -> FakeAnswer:
         self.asked.append(question)
         next_ = self.script.pop(0) if self.script else self.error or self.answer_
+        if isinstance(next_, Exception):
+            raise next_
+        return next_
+
+    def ask_whole(self, question: Question, patience: Patience) -> bytes:
+        self.asked.append(question)
+        next_ = self.bodies.pop(0)
         if isinstance(next_, Exception):
             raise next_
         return next_

@@ -1,11 +1,12 @@
 """An engine whose every move is scripted, for faults and timings that a real one does not produce on demand.
 
 It answers `/api/version`, `/api/tags` and `/api/ps` as Ollama does, and plays the next script for each
-`POST /api/chat` (the last one again and again). A script is a list of steps.
+`POST /api/chat`, `/api/generate` or `/api/embed` (the last one again and again). A script is a list of steps.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import queue
 import select
@@ -54,6 +55,11 @@ def status(code: int, body: str) -> Step:
     return lambda reply: reply.refuse(code, json.dumps({"error": body}).encode())
 
 
+def json_body(value: object) -> Step:
+    """Answer with one JSON object that has its length, as `/api/embed` does."""
+    return lambda reply: reply.answer(200, json.dumps(value).encode())
+
+
 def cut(reply: Reply) -> None:
     """Close the connection in the middle of the body."""
     reply.finished = False
@@ -67,7 +73,7 @@ def whole(*texts: str) -> list[Step]:
 
 @dataclass
 class Reply:
-    """The answer to one `/api/chat`."""
+    """The answer to one question."""
 
     handler: BaseHTTPRequestHandler
     started: bool = False
@@ -83,6 +89,9 @@ class Reply:
         self.handler.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     def refuse(self, code: int, body: bytes) -> None:
+        self.answer(code, body)
+
+    def answer(self, code: int, body: bytes) -> None:
         self.finished = False
         self.handler.send_response(code)
         self.handler.send_header("Content-Length", str(len(body)))
@@ -148,8 +157,13 @@ class ScriptedEngine:
         return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
 
     def asked(self) -> list[dict[str, Any]]:
-        """The chats that were asked, without those that only load the model."""
-        return [body for body in self.received if body["messages"]]
+        """What was asked, without what only loads the model."""
+        return [body for body in self.received if _asks(body)]
+
+
+def _asks(body: dict[str, Any]) -> bool:
+    """Say whether it asks for something: without a prompt a model is only loaded."""
+    return any(body.get(name) for name in ("messages", "prompt", "input"))
 
 
 class _Server(ThreadingHTTPServer):
@@ -175,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         bodies: dict[str, dict[str, Any]] = {
             "/api/version": {"version": "0.33.0-scripted"},
-            "/api/tags": {"models": [{"name": tag, "size": 1} for tag in self.scripted.tags]},
+            "/api/tags": {"models": [_present(tag) for tag in self.scripted.tags]},
             "/api/ps": {"models": [{"name": tag, "size": 1} for tag in self.scripted.loaded]},
         }
         self._send(bodies[self.path])
@@ -196,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.scripted.received.append(body)
         self.scripted.request_ids.append(self.headers["X-Request-ID"])
         self.scripted.connections.add(self.client_address[1])
-        script = self.scripted.next_script(body) if body["messages"] else self.scripted.load_script
+        script = self.scripted.next_script(body) if _asks(body) else self.scripted.load_script
         reply = Reply(self)
         try:
             for step in script:
@@ -210,3 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
         """Say nothing."""
+
+
+def _present(tag: str) -> dict[str, Any]:
+    return {"name": tag, "size": 1, "digest": hashlib.sha256(tag.encode()).hexdigest()}

@@ -1,9 +1,11 @@
 """Asking the engine for an answer: load the model where it is not loaded, then chat, always streamed.
+Vectors alone come in one piece.
 
 Owns the bodies that are sent and the three bounds. Never decides which model
 answers and never shapes what the caller gets.
 
     EngineClient.answer(question, patience) -> load? -> Answer: pieces of text ... -> figures
+    EngineClient.ask_whole(question, patience) -> load? -> the body
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ia0_daemon.engine import failures
-from ia0_daemon.engine.messages import CHAT, ChatLine, Message
+from ia0_daemon.engine.messages import CHAT, EMBED, ChatLine, Message
 from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.prefill import PrefillHabits
 from ia0_daemon.engine.progress import Progress
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ia0_daemon.engine.watch import EngineWatch
     from ia0_daemon.settings.schema import Engine, Model
 
+# What has a model loaded for vectors, and nothing else done.
+NO_TEXTS: dict[str, Any] = {"input": [], "stream": False}
 # The least that shows that a model still writes.
 PROBE = [Message("user", "Hi")]
 PROBE_OPTIONS = {"num_predict": 1, "temperature": 0}
@@ -54,7 +58,8 @@ class Question:
     def chars(self) -> int:
         """Count the prompt's characters, which the bound of the first token grows with."""
         said = sum(len(message.content) for message in self.messages)
-        return said + len(self.fields.get("prompt", ""))
+        # A text's letters and a list's texts add up alike.
+        return said + len(self.fields.get("prompt", "")) + sum(map(len, self.fields.get("input", ())))
 
 
 class EngineClient:
@@ -65,6 +70,8 @@ class EngineClient:
         self._watch = watch
         self._settings = settings
         self._encoder = msgspec.json.Encoder()
+        self._for_vectors: set[str] = set()
+        """Tags of models that were loaded for vectors: the engine loads one anew to let it write."""
         self._habits = PrefillHabits(self._try_prefill)
         self.progress = Progress()
         """Who is writing answers now, and when each was last heard."""
@@ -77,8 +84,7 @@ class EngineClient:
         """
         if self._wire.lost():
             self._watch.forget_loaded()
-        if not self._watch.is_loaded(question.model.tag):
-            self.load(question.model, patience)
+        self._have_loaded(question, patience)
         self._bound_first_token(question, patience)
         tag = question.model.tag
         self.progress.ask(tag)
@@ -90,6 +96,48 @@ class EngineClient:
                 self.progress.doubt(tag)
             raise
         return self._answer(exchange, question.model, patience, self._settings.timeout_s)
+
+    def ask_whole(self, question: Question, patience: Patience) -> bytes:
+        """Ask what the engine answers in one piece, as it does for vectors; gives the body.
+
+        `question.fields` are the body's beside model and options. Raises as `answer`.
+        """
+        if self._wire.lost():
+            self._watch.forget_loaded()
+        self._have_loaded(question, patience)
+        self._bound_first_token(question, patience)
+        return self._whole(question, patience)
+
+    def _whole(self, question: Question, patience: Patience) -> bytes:
+        tag = question.model.tag
+        self.progress.ask(tag)
+        try:
+            exchange = self._post(question, patience)
+            patience.bound("between_tokens", self._settings.timeout_s, "engine.timeout_s (TIMEOUT)")
+            body = _body_of(exchange)
+            self.progress.finished(tag)
+        except EngineTimeout:
+            self.progress.doubt(tag)
+            raise
+        except EngineCut as error:
+            self._note_gone()
+            raise EngineInterrupted(str(error)) from error
+        finally:
+            self.progress.end(tag, wrote=False)
+        return body
+
+    def _have_loaded(self, question: Question, patience: Patience) -> None:
+        """Have the model loaded for what is asked, under the bound of loading."""
+        model, for_vectors = question.model, question.path == EMBED
+        if self._watch.is_loaded(model.tag) and for_vectors == (model.tag in self._for_vectors):
+            return
+        if for_vectors:
+            patience.bound("load", self._settings.load_timeout_s, "engine.load_timeout_s")
+            self._whole(Question(model, [], path=EMBED, fields=NO_TEXTS), patience)
+            self._for_vectors.add(model.tag)
+            self._watch.note_loaded(model.tag)
+        else:
+            self.load(model, patience)
 
     def write_one_token(self, model: Model, keep_alive_s: int, patience: Patience, timeout_s: float) -> None:
         """Have a model that is loaded write one token, with the options that its answers are asked with.
@@ -125,6 +173,7 @@ class EngineClient:
                 pass
         finally:
             answer.close()
+        self._for_vectors.discard(model.tag)
         self._watch.note_loaded(model.tag)
 
     def repeats_prefill(self, model: Model, patience: Patience) -> bool:
@@ -282,6 +331,14 @@ class Answer:
         brings = line.brings
         self.lines += brings
         return brings
+
+
+def _body_of(exchange: Exchange) -> bytes:
+    """Give the whole body, and the connection back; it is cut where the body does not come to its end."""
+    try:
+        return exchange.body()
+    finally:
+        exchange.close()
 
 
 def runner_options(model: Model) -> dict[str, int]:

@@ -15,15 +15,20 @@ from ia0_daemon.errors import (
     ContextLengthExceeded,
     EngineError,
     EngineInterrupted,
+    InvalidRequest,
     ModelUnavailable,
     Overloaded,
     ServiceError,
 )
 
-# llama-server's own words, which Ollama passes through where `truncate` is false.
+# llama-server's own words, which Ollama passes through where `truncate` is false, and Ollama's of a text
+# that is to become a vector.
 _TOO_LONG = re.compile(
     r"exceed_context_size_error|exceeds the available context size|prompt is longer than the context length"
+    r"|input length exceeds the context length"
 )
+# What a model of another kind could do: tools, thinking, insert, chat ... [ollama.md, "Errors"]
+_UNABLE = "does not support"
 _PROMPT_TOKENS = re.compile(r'"n_prompt_tokens":\s*(\d+)|request \((\d+) tokens\)')
 _CONTEXT_TOKENS = re.compile(r'"n_ctx":\s*(\d+)|context size \((\d+) tokens\)')
 # The model's own process has ended: the engine starts another one for the next request. Nothing is wrong with
@@ -40,6 +45,8 @@ _CANNOT_LOAD = (
     "unable to load full model on GPU",
     "model requires more system memory",
 )
+# What a request said and the engine could not take, though it calls it an error of its own (500).
+_ASKED_WRONGLY = re.compile(r"^template: |image input is not supported|^option \"")
 # A full queue of the engine empties at the pace of its answers; callers are asked to come back after this.
 _RETRY_AFTER_S = 2
 
@@ -57,6 +64,8 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
     """Translate an error's text, from a body or from a line of a stream (status 200)."""
     if _TOO_LONG.search(text):
         return _too_long(text)
+    if status == 400 and _UNABLE in text:
+        return InvalidRequest(f"the model cannot do this: {text}", tag=tag, engine_error=text)
     if status == 404:
         return ModelUnavailable(
             f"the engine has no model {tag!r}; bring it there or change its tag in models",
@@ -65,6 +74,13 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
         )
     if status == 503:
         return Overloaded("the engine's queue is full", retry_after_s=_RETRY_AFTER_S, engine_error=text)
+    if status == 400 or _ASKED_WRONGLY.search(text):
+        # The caller must change it: no other model is asked, and no breaker counts it.
+        return InvalidRequest(f"the engine refuses the request: {text}", engine_error=text)
+    if status == 499:  # nobody here has hung up: the engine itself is ending
+        return EngineInterrupted(
+            f"the engine gave the request up: {text}", engine_error=text, engine_status=status
+        )
     if any(sign in text for sign in _RUNNER_ENDED):
         return EngineInterrupted(
             f"the model's process ended: {text}", engine_error=text, engine_status=status

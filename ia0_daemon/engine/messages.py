@@ -11,6 +11,7 @@ import msgspec
 
 CHAT = "/api/chat"
 GENERATE = "/api/generate"
+EMBED = "/api/embed"
 
 
 class Message(msgspec.Struct, omit_defaults=True):

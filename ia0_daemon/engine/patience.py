@@ -90,4 +90,5 @@ WAITING_FOR = {
     "first_token": "working on the first token",
     "between_tokens": "writing the answer",
     "end": "ending the answer",
+    "question": "answering a question about its models",
 }

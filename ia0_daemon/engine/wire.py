@@ -63,7 +63,7 @@ class _WatchedFile(io.RawIOBase):
                 self._patience.wait_readable(self._sock)
 
 
-class _WatchedSocket:
+class WatchedSocket:
     """What `http.client.HTTPResponse` needs of a socket."""
 
     def __init__(self, sock: socket.socket, patience: Patience) -> None:
@@ -71,6 +71,7 @@ class _WatchedSocket:
         self._file = io.BufferedReader(cast("io.RawIOBase", raw), READ_BYTES)
 
     def makefile(self, _mode: str) -> io.BufferedIOBase:
+        """Give the one file of it."""
         return self._file
 
 
@@ -179,7 +180,7 @@ class Wire:
             sock.close()
 
     def _exchange(self, sock: socket.socket, data: bytes, patience: Patience) -> Exchange:
-        file = cast("socket.socket", _WatchedSocket(sock, patience))
+        file = cast("socket.socket", WatchedSocket(sock, patience))
         response = http.client.HTTPResponse(file, method="POST")
         try:
             self._send(sock, data)

@@ -99,7 +99,7 @@ class ChainAnswer:
     def _first_of(self, model: Model) -> list[list[ChatLine]]:
         breakers = self._journey.service.breakers
         if not breakers.allows(model.name):
-            raise _is_open(model, breakers.retry_after_s(model.name))
+            raise is_open(model, breakers.retry_after_s(model.name))
         try:
             first = self._ask_fitting(model)
         except FAILURES as error:
@@ -137,9 +137,10 @@ class ChainAnswer:
         call = journey.call
         call.model = model.name
         with ExitStack() as held:
-            slots = journey.service.slots
-            call.slot_s += slots.take(held, self._place(model), call.caller_gone, gate.is_closed)
-            answer = LastingAnswer(journey.live.client, gate, question, call, self._endurance())
+            place = place_of(journey.live, model, journey.key)
+            call.slot_s += journey.service.slots.take(held, place, call.caller_gone, gate.is_closed)
+            endurance = endurance_of(journey.service, journey.live)
+            answer = LastingAnswer(journey.live.client, gate, question, call, endurance)
             held.callback(answer.close)
             answer.begin()
             pieces = answer.pieces()
@@ -152,20 +153,6 @@ class ChainAnswer:
         if answer_ended:
             self.close()
         return found
-
-    def _place(self, model: Model) -> Place:
-        settings, key = self._journey.live.settings, self._journey.key
-        return Place(
-            model=model.name,
-            key=key.name if key is not None else "",
-            slots=model.parallel or settings.engine.parallel,
-            max_queue=settings.admission.max_queue,
-            timeout_s=settings.admission.queue_timeout_s,
-        )
-
-    def _endurance(self) -> Endurance:
-        restart, service = self._journey.live.settings.restart, self._journey.service
-        return Endurance(restart.max_resumes, restart.max_wait_s, service.is_hopeful, service.nudge)
 
     def _pass_over(self, model: Model, error: ServiceError) -> None:
         call = self._journey.call
@@ -183,7 +170,26 @@ class ChainAnswer:
         )
 
 
-def _is_open(model: Model, retry_after_s: int) -> ModelUnavailable:
+def place_of(live: Live, model: Model, key: ApiKey | None) -> Place:
+    """Give where a request of this key waits for a model."""
+    settings = live.settings
+    return Place(
+        model=model.name,
+        key=key.name if key is not None else "",
+        slots=model.parallel or settings.engine.parallel,
+        max_queue=settings.admission.max_queue,
+        timeout_s=settings.admission.queue_timeout_s,
+    )
+
+
+def endurance_of(service: Service, live: Live) -> Endurance:
+    """Give how far a request goes for its answer."""
+    restart = live.settings.restart
+    return Endurance(restart.max_resumes, restart.max_wait_s, service.is_hopeful, service.nudge)
+
+
+def is_open(model: Model, retry_after_s: int) -> ModelUnavailable:
+    """Make the error for a model whose breaker is open."""
     return ModelUnavailable(
         f"{model.name!r} has failed too often in a row and is not asked for now "
         "(routing.breaker_failures, routing.breaker_open_s)",

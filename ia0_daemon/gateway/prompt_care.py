@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from ia0_daemon.settings.schema import ApiKey, Model
 
 _BLANKS = re.compile(r"[^\S\n]+")
-_BLANK_LINES = re.compile(r" ?\n(?: ?\n)+ ?")
-_LINE_ENDS = re.compile(r" ?\n ?")
+_LINE_ENDS = re.compile(r" ?\n(?: ?\n)* ?")
 # Between two system texts.
 _PARAGRAPH = "\n\n"
 
@@ -36,7 +35,7 @@ def question_of(wanted: Wanted, model: Model, key: ApiKey | None, request_id: st
         if wanted.path == CHAT:
             messages = laid(messages, model, key, single=wanted.is_single)
         else:
-            fields = _laid_fields(fields, model, key)
+            fields = _laid_fields(fields, model, key, single=wanted.is_single)
     return Question(
         model,
         messages,
@@ -66,12 +65,14 @@ def laid(messages: list[Message], model: Model, key: ApiKey | None, *, single: b
 
 def normalized(text: str) -> str:
     """Give a text with single blanks, at most one blank line in a row, and nothing blank at its ends."""
-    text = _BLANKS.sub(" ", text)
-    text = _BLANK_LINES.sub("\0", text)
-    return _LINE_ENDS.sub("\n", text).replace("\0", _PARAGRAPH).strip()
+    return _LINE_ENDS.sub(_line_end, _BLANKS.sub(" ", text)).strip()
 
 
-def _laid_fields(fields: dict[str, Any], model: Model, key: ApiKey | None) -> dict[str, Any]:
+def _line_end(found: re.Match[str]) -> str:
+    return "\n" if found[0].count("\n") == 1 else _PARAGRAPH
+
+
+def _laid_fields(fields: dict[str, Any], model: Model, key: ApiKey | None, *, single: bool) -> dict[str, Any]:
     """The same for `/api/generate`, whose texts are fields."""
     system = _configured(model, key)
     if own := fields.get("system"):
@@ -81,6 +82,8 @@ def _laid_fields(fields: dict[str, Any], model: Model, key: ApiKey | None) -> di
         laid_["system"] = _PARAGRAPH.join(system)
     if model.normalize_whitespace and "prompt" in fields:
         laid_["prompt"] = normalized(fields["prompt"])
+    if single and model.template and "prompt" in laid_:
+        laid_["prompt"] = model.template.replace(PROMPT, laid_["prompt"])
     return laid_
 
 

@@ -16,6 +16,7 @@ from ia0_daemon.gateway.breaker import Breakers
 from ia0_daemon.gateway.catalog import Catalog
 from ia0_daemon.gateway.flights import Flights
 from ia0_daemon.gateway.limits import Limiter
+from ia0_daemon.gateway.pulls import Pulls
 from ia0_daemon.gateway.routing import Router
 from ia0_daemon.gateway.slots import Slots
 from ia0_daemon.keys import KeyRing
@@ -71,6 +72,8 @@ class Service:
     breakers: Breakers = field(default_factory=lambda: _breakers(Routing()))
     flights: Flights = field(default_factory=Flights)
     cache: AnswerCache = field(default_factory=lambda: AnswerCache(Cache(), None))
+    pulls: Pulls = field(default_factory=Pulls)
+    """Models on their way to the engine by this daemon's routes; no restart is begun meanwhile."""
     limiter: Limiter = field(default_factory=lambda: Limiter(Shared(), ""))
     is_hopeful: Callable[[], bool] = bool
     """Whether an engine that is not there now will probably be there again soon; the supervisor's word."""

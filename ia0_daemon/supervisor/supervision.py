@@ -268,15 +268,15 @@ class Supervision:
         return self._service.live.settings
 
     def _surroundings(self) -> Surroundings:
-        controller = self._controller
+        controller, is_pulling = self._controller, self._service.pulls.is_pulling
         if isinstance(controller, UnitController):
             unit = UnitReader(controller)
             return Surroundings(
-                lambda: controller.process().pid, self._settings, also=unit.pids, limit=unit.limit
+                lambda: controller.process().pid, self._settings, is_pulling, also=unit.pids, limit=unit.limit
             )
         if isinstance(controller, ProcessController):
-            return Surroundings(lambda: controller.process().pid, self._settings)
-        return Surroundings(PortListener(self._engine_port, time.monotonic), self._settings)
+            return Surroundings(lambda: controller.process().pid, self._settings, is_pulling)
+        return Surroundings(PortListener(self._engine_port, time.monotonic), self._settings, is_pulling)
 
     def _engine_port(self) -> int:
         return engine_address.parse(self._settings().engine.host).port

@@ -23,7 +23,9 @@ ENGINE = {
     "LLAMA_ARG_CACHE_RAM": "256",
 }
 SECTIONS: dict[str, dict[str, object]] = {
-    "engine": {"poll_interval_s": 0.5, "timeout_s": 60, "first_token_timeout_s": 180},
+    # Fewer slots than callers: the others wait in the daemon's queue, across the restarts, too.
+    "engine": {"poll_interval_s": 0.5, "timeout_s": 60, "first_token_timeout_s": 180, "parallel": 8},
+    "admission": {"queue_timeout_s": 120},
     "memory": {"sample_interval_s": 0.5},
     # Shorter than the streams, so that every restart cuts some of them.
     "restart": {

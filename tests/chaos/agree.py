@@ -8,12 +8,13 @@ request by request; `Counts` are their sums.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ia0_daemon.embedded.told import digest
-from tests.chaos.clients import PLAIN_TOKENS, STREAM, STREAM_TOKENS, Outcome
+from tests.chaos.clients import PLAIN_TOKENS, SHARED, STREAM, STREAM_TOKENS, Outcome
 from tests.chaos.engine_log import OWN, Askings, Ledger
 
 Line = dict[str, Any]
@@ -40,6 +41,8 @@ class Counts:
     """Answers that the engine began and did not finish: cut by a fault, or by its own end."""
     unheard: int = 0
     """Answers that it finished and whose end was cut on the way."""
+    shared: int = 0
+    """Answers that were shared with others, or kept: the engine has written them for one request alone."""
     at_length: int = 0
     """Answers that were cut behind their last token: nobody had to finish them."""
 
@@ -56,6 +59,9 @@ def count(outcomes: Iterable[Outcome], log: dict[str, Line], ledger: Ledger) -> 
         line, askings = log.get(outcome.request_id, {}), ledger.requests[outcome.request_id]
         setattr(counts, outcome.result, getattr(counts, outcome.result) + 1)
         counts.daemon_answered += line.get("code") == "OK"
+        if outcome.kind == SHARED:
+            counts.shared += outcome.result == "answered"
+            continue
         counts.waited += bool(line.get("gate_ms"))
         counts.again += bool(line.get("asked_again"))
         counts.went_on += bool(line.get("resumed"))
@@ -75,7 +81,7 @@ def sums_disagree(counts: Counts) -> list[str]:
     faults = []
     if counts.daemon_answered != counts.answered:
         faults.append(f"{counts.answered} answers for the clients, {counts.daemon_answered} for the daemon")
-    expected = counts.answered - counts.at_length + counts.unheard
+    expected = counts.answered - counts.shared - counts.at_length + counts.unheard
     if counts.finished != expected:
         faults.append(f"the engine finished {counts.finished} answers; by the clients' it is {expected}")
     if counts.begun > counts.asked:
@@ -90,6 +96,8 @@ def disagreements(outcomes: Iterable[Outcome], log: dict[str, Line], ledger: Led
         line, askings = log.get(outcome.request_id), ledger.requests[outcome.request_id]
         if line is None:
             found = ["the daemon has no line of it"]
+        elif outcome.kind == SHARED:
+            found = _of_daemon(outcome, line)
         else:
             found = _of_daemon(outcome, line) + _of_engine(outcome, line, askings)
         faults += [f"{outcome.request_id}: {fault}" for fault in found]
@@ -103,6 +111,21 @@ def strangers(ledger: Ledger, log: dict[str, Line], outcomes: Iterable[Outcome])
     faults = [f"{each}: answered by the engine, unknown to the daemon" for each in known - {*log, OWN}]
     ours = {request for request in log if request.startswith("chaos-")}
     return faults + [f"{each}: answered by the daemon, sent by nobody" for each in ours - sent]
+
+
+def shared_differ(outcomes: Iterable[Outcome], log: dict[str, Line]) -> list[str]:
+    """Equal requests that shared an answer have the same one, and some have shared one."""
+    answered = [each for each in outcomes if each.kind == SHARED and each.result == "answered"]
+    shared = [each for each in answered if log[each.request_id].get("cached")]
+    got = Counter((each.prompt, each.text) for each in answered)
+    faults = [
+        f"{each.request_id}: it shared an answer that nobody else got"
+        for each in shared
+        if got[each.prompt, each.text] < 2
+    ]
+    if answered and not shared:
+        faults.append(f"{len(answered)} equal requests, and none shared an answer")
+    return faults
 
 
 def _of_daemon(outcome: Outcome, line: Line) -> list[str]:

@@ -1,4 +1,7 @@
-"""Callers: 16 that want one object, 8 that want a stream; each asks again and again and keeps what it got."""
+"""Callers: 16 that want one object, 8 that want a stream, some that ask the same as others at the same time.
+
+Each asks again and again, keeps what it got, and bears one of the keys.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +42,7 @@ class Outcome:
 
     kind: str
     request_id: str
+    prompt: str
     result: str
     """`answered`, `error` (an explicit one, with a code) or `lost`."""
     text: str = ""
@@ -49,9 +54,11 @@ class Outcome:
 class Callers:
     """A crowd of callers; `stop` lets each finish its last request."""
 
-    def __init__(self, url: str, plain: int = 16, streams: int = 8, key: str = "") -> None:
+    def __init__(
+        self, url: str, plain: int = 16, streams: int = 8, keys: Sequence[str] = (), shared: int = 0
+    ) -> None:
         self._url = f"{url}/llm/generate"
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._keys = keys
         self._stop = threading.Event()
         self._ids = itertools.count()
         self._lock = threading.Lock()
@@ -59,8 +66,13 @@ class Callers:
         self._sent = 0
         self._open: dict[str, float] = {}
         self._answered = 0
-        kinds = [PLAIN] * plain + [STREAM] * streams
-        self._threads = [threading.Thread(target=self._run, args=(kind,), daemon=True) for kind in kinds]
+        self._group = max(1, shared)
+        self._shared_ids = itertools.count()
+        kinds = [PLAIN] * plain + [STREAM] * streams + [SHARED] * shared
+        self._threads = [
+            threading.Thread(target=self._run, args=(kind, number), daemon=True)
+            for number, kind in enumerate(kinds)
+        ]
 
     def start(self) -> None:
         """Begin."""
@@ -88,16 +100,19 @@ class Callers:
         writing = sum(now - at < BETWEEN_TOKENS_S for at in heard)
         return Counter(requests=len(heard), writing=writing, answered=answered)
 
-    def _run(self, kind: str) -> None:
+    def _run(self, kind: str, caller: int) -> None:
         with requests.Session() as session:
+            if self._keys:
+                session.headers["Authorization"] = f"Bearer {self._keys[caller % len(self._keys)]}"
             while not self._stop.is_set():
                 self._ask(session, kind)
 
     def _ask(self, session: requests.Session, kind: str) -> None:
         number = next(self._ids)
         request_id = f"chaos-{kind}-{number}"
+        prompt = PROMPTS[number % len(PROMPTS)] if kind != SHARED else self._shared_prompt()
         body = {
-            "prompt": PROMPTS[number % len(PROMPTS)],
+            "prompt": prompt,
             "stream": kind == STREAM,
             "params": {"temperature": 0, "max_tokens": STREAM_TOKENS if kind == STREAM else PLAIN_TOKENS},
             "cache": kind == SHARED,
@@ -105,7 +120,7 @@ class Callers:
         with self._lock:
             self._sent += 1
             self._open[request_id] = float("-inf")
-        outcome = Outcome(kind, request_id, "lost")
+        outcome = Outcome(kind, request_id, prompt, "lost")
         try:
             self._fill(outcome, session, body)
         except (requests.RequestException, ValueError) as error:
@@ -115,14 +130,19 @@ class Callers:
             self._outcomes.append(outcome)
             self._answered += outcome.result == "answered"
 
+    def _shared_prompt(self) -> str:
+        """Give the same prompt as many times as there are callers who share, then the next one."""
+        number = next(self._shared_ids) // self._group
+        return f"{PROMPTS[number % len(PROMPTS)]} Call it chapter {number}."
+
     def _fill(self, outcome: Outcome, session: requests.Session, body: dict[str, Any]) -> None:
-        headers = {"X-Request-ID": outcome.request_id, **self._headers}
+        headers = {"X-Request-ID": outcome.request_id}
         with session.post(
             self._url, json=body, headers=headers, stream=outcome.kind == STREAM, timeout=PATIENCE_S
         ) as answer:
             if answer.status_code != 200:
                 outcome.result, outcome.code = "error", answer.json()["code"]
-            elif outcome.kind == PLAIN:
+            elif outcome.kind != STREAM:
                 outcome.figures = answer.json()
                 outcome.text = outcome.figures["text"]
                 outcome.result = "answered"

@@ -14,9 +14,10 @@ from tests.chaos import agree
 from tests.chaos.clients import Callers, Outcome, wait_until_busy
 from tests.chaos.engine_log import OWN, Ledger
 from tests.chaos.seams import bad_seams
-from tests.chaos.world import World
+from tests.chaos.world import PUBLIC_NAME, World
 
-BUSY_REQUESTS, BUSY_STREAMS = 12, 4
+BUSY_REQUESTS, BUSY_STREAMS = 12, 2
+SHARED_CALLERS = 4
 # How long a fault may take to be noticed, mended and over, in seconds.
 LIMIT_S = 120.0
 # How long the callers go on before their results are counted: what a fault cut must have come to its end.
@@ -68,7 +69,7 @@ def run(world: World, restarts: int, show: Callable[[Row], None]) -> list[Row]:
     faults = [("forced restart", forced)] * restarts
     faults += [("SIGKILL of the parent", kill_parent), ("SIGKILL of a child", kill_child)]
     faults += [("SIGSTOP of a child", stop_child)]
-    callers = Callers(world.daemon.url)
+    callers = Callers(world.daemon.url, keys=world.keys, shared=SHARED_CALLERS)
     callers.start()
     rows = []
     everything: list[Outcome] = []
@@ -97,6 +98,8 @@ def _rest(world: World, callers: Callers, everything: list[Outcome]) -> Row:
     everything += outcomes
     _judge(row, outcomes, world)
     row.faults += bad_seams(everything)
+    row.faults += agree.shared_differ(everything, _lines(world))
+    row.faults += unused(world)
     row.faults += agree.strangers(ledger(world), _lines(world), everything)
     return row
 
@@ -141,6 +144,17 @@ def _until(condition: Callable[[], bool], otherwise: str) -> None:
         if time.monotonic() >= until:
             raise AssertionError(otherwise)
         time.sleep(0.1)
+
+
+def unused(world: World) -> list[str]:
+    """A run in which nobody queued, shared or was counted proves nothing of these."""
+    name = f'{{model="{PUBLIC_NAME}"}}'
+    seen = {
+        "queue": world.daemon.metric(f"ia0_queue_seconds_count{name}"),
+        "shared answers": world.daemon.metric('ia0_cache_requests_total{result="shared"}'),
+        "limits": float(bool(world.remaining())),
+    }
+    return [f"not used: {what}" for what, count in seen.items() if not count]
 
 
 def totals(rows: list[Row]) -> agree.Counts:

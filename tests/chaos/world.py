@@ -15,11 +15,16 @@ import psutil
 import requests
 
 from ia0_daemon.control_client import call
+from ia0_daemon.keys import new_key
 from ia0_daemon.local_services import manager, records, spec
 from tests.daemon_process import DaemonProcess, Sections, to_toml
 from tests.engine_process import free_port, make_models
 
-MODEL = "smollm2:135m"
+MODEL, SPARE = "smollm2:135m", "spare:135m"
+PUBLIC_NAME = "smollm2-135m"
+# Three who share the engine's slots, with limits that count and are never met.
+KEY_NAMES = ("shop", "desk", "night")
+LIMITS = {"requests_per_minute": 1_000_000, "tokens_per_minute": 100_000_000, "tokens_per_day": 10**9}
 
 
 class World:
@@ -29,11 +34,22 @@ class World:
         self.folder = folder
         port = free_port()
         self.engine_url = f"http://127.0.0.1:{port}"
-        make_models(folder / "models", [MODEL])
+        make_models(folder / "models", [MODEL, SPARE])
+        self.keys = self._make_keys()
         self._service_file = folder / "engine.toml"
         self._write_service(port, engine_env)
         self.service = spec.load(self._service_file)
         self.daemon = DaemonProcess(folder, self.engine_url, self._sections(sections))
+
+    def _make_keys(self) -> list[str]:
+        """Make the file of keys that the daemon reads; gives the keys."""
+        made = {name: new_key() for name in KEY_NAMES}
+        tables = "".join(
+            "[[keys]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+            for table in ({"name": name, "sha256": sha256, **LIMITS} for name, (_, sha256) in made.items())
+        )
+        (self.folder / "keys.toml").write_text(tables)
+        return [plain for plain, _ in made.values()]
 
     def _write_service(self, port: int, env: Mapping[str, str]) -> None:
         root = str(Path(__file__).resolve().parents[2])
@@ -59,6 +75,8 @@ class World:
             "restart": {"engine_service_file": str(self._service_file)},
             "events": {"path": str(self.folder / "events.db")},
             "backup": {"path": str(self.folder / "backups"), "interval_s": 0},
+            "models.small": {"fallbacks": ["spare"]},
+            "models.spare": {"name": "spare", "tag": SPARE},
         }
         for name, values in changes.items():
             sections.setdefault(name, {}).update(values)
@@ -84,10 +102,20 @@ class World:
 
     def load(self) -> None:
         """Have the model loaded and answer once."""
-        answer = requests.post(
-            f"{self.daemon.url}/llm/generate", json={"prompt": "Hi", "params": {"max_tokens": 1}}, timeout=60
-        )
+        answer = self._ask()
         assert answer.status_code == 200, answer.text
+
+    def remaining(self) -> str:
+        """What is left of a key's limits, as an answer says it."""
+        return self._ask().headers.get("RateLimit-Remaining", "")
+
+    def _ask(self) -> requests.Response:
+        return requests.post(
+            f"{self.daemon.url}/llm/generate",
+            json={"prompt": "Hi", "params": {"max_tokens": 1}},
+            headers={"Authorization": f"Bearer {self.keys[0]}"},
+            timeout=60,
+        )
 
 
 def _is_model(child: psutil.Process) -> bool:

@@ -107,7 +107,7 @@ def _was_reset(outcome: Outcome) -> bool:
 def load(options: argparse.Namespace) -> dict[str, Any]:
     """Call until told to stop; gives the summary."""
     began = time.monotonic()
-    callers = Callers(options.url, options.plain, options.streams, options.key)
+    callers = Callers(options.url, options.plain, options.streams, [options.key] if options.key else [])
     long = Long(options.url, options.key, options.long) if options.long else None
     thread = threading.Thread(target=long.run, daemon=True) if long else None
     callers.start()

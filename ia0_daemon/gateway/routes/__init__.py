@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ia0_daemon.gateway.routes import health, llm, models
+from ia0_daemon.gateway.routes import health, llm, models, ollama
 from ia0_daemon.gateway.routes.docs import with_documents
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.operation import Operation
 
-OPERATIONS: tuple[Operation, ...] = with_documents((*llm.OPERATIONS, *models.OPERATIONS, *health.OPERATIONS))
+OPERATIONS: tuple[Operation, ...] = with_documents(
+    (*llm.OPERATIONS, *models.OPERATIONS, *ollama.OPERATIONS, *health.OPERATIONS)
+)
 """Every route of the main listener; the small one has those of health alone."""

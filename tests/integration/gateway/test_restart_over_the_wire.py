@@ -205,7 +205,7 @@ def test_a_real_model_is_cut_and_its_answer_is_whole(tmp_path: Path, streamed: b
         assert lines[-1]["finish_reason"] == "length"
         assert lines[-1]["prompt_tokens"] == uncut[-1]["prompt_tokens"]
     kind = STREAM if streamed else PLAIN
-    outcomes = [Outcome(kind, "id", "answered", text(lines), lines[-1]) for lines in (broken, uncut)]
+    outcomes = [Outcome(kind, "id", "", "answered", text(lines), lines[-1]) for lines in (broken, uncut)]
     assert bad_seams(outcomes) == []
     assert (line.get("resumed", 0), line.get("asked_again", 0)) == ((1, 0) if streamed else (0, 1))
     if streamed:

@@ -115,7 +115,8 @@ def test_a_model_that_the_engine_cannot_load_is_passed_over(scripted: ScriptedEn
         _, body = answer(daemon, {"prompt": "Hi", "model": "smollm2-135m"})
         assert (body["model"], body["passed_over"]) == ("spare", ["smollm2-135m"])
         assert daemon.wait_for_log(event="fallback")["code"] == "MODEL_UNAVAILABLE"
-    assert [asked["model"] for asked in scripted.received] == ["smollm2:135m", "spare:1b"]
+    # The second one twice: behind such a failure nothing is known to be loaded, so it is loaded first.
+    assert [asked["model"] for asked in scripted.received] == ["smollm2:135m", "spare:1b", "spare:1b"]
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ def calling(
 
     What they got is there when the block is over.
     """
-    callers = Callers(made.daemon.url, plain, streams)
+    callers = Callers(made.daemon.url, plain, streams, made.keys)
     outcomes: list[Outcome] = []
     callers.start()
     try:

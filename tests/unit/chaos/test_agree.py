@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ia0_daemon.embedded.told import digest
-from tests.chaos.agree import count, disagreements, strangers, sums_disagree
-from tests.chaos.clients import PLAIN, STREAM, STREAM_TOKENS, Outcome
+from tests.chaos.agree import count, disagreements, shared_differ, strangers, sums_disagree
+from tests.chaos.clients import PLAIN, SHARED, STREAM, STREAM_TOKENS, Outcome
 from tests.chaos.engine_log import Ledger
 
 ID = "chaos-stream-1"
@@ -24,12 +24,12 @@ def line(**changes: Any) -> dict[str, Any]:
 
 
 def uncut(text: str = BEFORE + AFTER, **changes: Any) -> Outcome:
-    return Outcome(PLAIN, ID, "answered", text, figures(**changes))
+    return Outcome(PLAIN, ID, "Tell me.", "answered", text, figures(**changes))
 
 
 def resumed(text: str = BEFORE + AFTER, **changes: Any) -> Outcome:
     said = figures(resumed=1, resumed_at=[len(BEFORE)], **changes)
-    return Outcome(STREAM, ID, "answered", text, said)
+    return Outcome(STREAM, ID, "Tell me.", "answered", text, said)
 
 
 def begun(request: str = ID) -> str:
@@ -68,7 +68,7 @@ def test_an_asking_that_the_engine_never_began_is_no_fault() -> None:
     [
         (uncut(), None, WHOLE, "the daemon has no line"),
         (uncut(), line(code="TIMEOUT"), WHOLE, "client answered, daemon TIMEOUT"),
-        (Outcome(PLAIN, ID, "lost"), line(), WHOLE, "client lost, daemon OK"),
+        (Outcome(PLAIN, ID, "Tell me.", "lost"), line(), WHOLE, "client lost, daemon OK"),
         (uncut(), line(prompt_tokens=8), WHOLE, "prompt_tokens is 9 for the client, 8 in the log"),
         (uncut(), line(), [], "the engine has finished nothing"),
         (uncut(), line(), [begun()], "the engine has finished nothing"),
@@ -105,7 +105,7 @@ def test_a_blank_that_stands_before_the_seam_is_not_expected_behind_it() -> None
 
 def test_more_tokens_than_were_asked_for_are_found() -> None:
     most = STREAM_TOKENS + 1
-    outcome = Outcome(STREAM, ID, "answered", "a", figures(completion_tokens=most))
+    outcome = Outcome(STREAM, ID, "Tell me.", "answered", "a", figures(completion_tokens=most))
     found = faults(outcome, line(completion_tokens=most), begun(), finished("a", most))
     assert found == [f"{ID}: {most} tokens, {STREAM_TOKENS} were allowed"]
 
@@ -150,3 +150,18 @@ def test_whoever_only_one_side_knows_is_found() -> None:
     by_engine, by_daemon = strangers(engine, log, [uncut()])
     assert by_engine == "nobody: answered by the engine, unknown to the daemon"
     assert by_daemon == "chaos-plain-9: answered by the daemon, sent by nobody"
+
+
+def test_a_shared_answer_is_one_that_another_got_too() -> None:
+    one = [Outcome(SHARED, name, "Tell me.", "answered", "A lighthouse.") for name in ("first", "second")]
+    log: dict[str, Any] = {"first": {}, "second": {"cached": True}}
+    assert shared_differ(one, log) == []
+    assert shared_differ([one[1]], log) == ["second: it shared an answer that nobody else got"]
+    assert shared_differ([one[0]], log) == ["1 equal requests, and none shared an answer"]
+
+
+def test_shared_answers_are_not_expected_of_the_engine() -> None:
+    outcome = Outcome(SHARED, ID, "Tell me.", "answered", "A lighthouse.", figures())
+    counts = count([outcome], {ID: line()}, Ledger(""))
+    assert (counts.answered, counts.shared, sums_disagree(counts)) == (1, 1, [])
+    assert disagreements([outcome], {ID: line()}, Ledger("")) == []

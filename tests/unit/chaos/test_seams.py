@@ -16,11 +16,11 @@ UNCUT = (
 def answer(before: str, after: str) -> Outcome:
     """A stream that went on where `after` begins."""
     figures = {"resumed": 1, "resumed_at": [len(before)]}
-    return Outcome(STREAM, "cut", "answered", before + after, figures)
+    return Outcome(STREAM, "cut", "Tell me.", "answered", before + after, figures)
 
 
 def faults(before: str, after: str) -> list[str]:
-    return bad_seams([Outcome(STREAM, "uncut", "answered", UNCUT), answer(before, after)])
+    return bad_seams([Outcome(STREAM, "uncut", "Tell me.", "answered", UNCUT), answer(before, after)])
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,13 @@ def test_a_clean_seam_is_none(before: str, after: str) -> None:
 
 
 def test_a_word_without_its_ending_is_whole() -> None:
-    uncut = [Outcome(STREAM, str(at), "answered", text) for at, text in enumerate(("Planets turn.", UNCUT))]
+    texts = ("Planets turn.", UNCUT)
+    uncut = [Outcome(STREAM, str(at), "Tell me.", "answered", text) for at, text in enumerate(texts)]
     assert bad_seams([*uncut, answer("Every planet", " turns.")]) == []
 
 
 def test_a_word_that_the_model_doubles_elsewhere_may_be_doubled_at_a_seam() -> None:
-    uncut = Outcome(STREAM, "uncut", "answered", "It was very very tall, and it had had its day.")
+    uncut = Outcome(STREAM, "uncut", "Tell me.", "answered", "It was very very tall, and it had had its day.")
     assert bad_seams([uncut, answer("It was very", " very small.")]) == []
 
 
@@ -78,5 +79,5 @@ def test_a_wrong_seam_does_not_teach_its_own_words() -> None:
         answer("Then the keeper lit the", "lamp again."),
         answer("Then the keeper lit the", "lamp there."),
     ]
-    found = bad_seams([Outcome(STREAM, "uncut", "answered", UNCUT), *wrong])
+    found = bad_seams([Outcome(STREAM, "uncut", "Tell me.", "answered", UNCUT), *wrong])
     assert len(found) == 2

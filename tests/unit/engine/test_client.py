@@ -6,16 +6,18 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from ia0_daemon.engine.client import Answer, EngineClient, Question
-from ia0_daemon.engine.messages import Message
+from ia0_daemon.engine.messages import EMBED, Message
 from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.watch import EngineWatch
 from ia0_daemon.engine.wire import Wire
 from ia0_daemon.errors import (
     CallerGone,
     EngineError,
+    EngineInterrupted,
     EngineTimeout,
     ModelUnavailable,
     ServiceError,
@@ -23,9 +25,23 @@ from ia0_daemon.errors import (
 from ia0_daemon.settings.schema import Engine
 from ia0_daemon.settings.units import KeepAlive, Seconds
 from tests.fakes import MODEL, FakeControl, bounded
-from tests.scripted_engine import TAG, ScriptedEngine, Step, cut, piece, raw, say, status, until, whole
+from tests.scripted_engine import (
+    TAG,
+    ScriptedEngine,
+    Step,
+    cut,
+    json_body,
+    piece,
+    raw,
+    say,
+    status,
+    until,
+    whole,
+)
 
 QUESTION = Question(MODEL, [Message("user", "Say hello.")], {"temperature": 0.5, "num_predict": 9})
+EMBEDDING = Question(MODEL, [], path=EMBED, fields={"input": ["a", "bc"], "stream": False})
+VECTORS = {"embeddings": [[1.0], [0.5]], "prompt_eval_count": 4}
 SILENCE = until(threading.Event())
 
 
@@ -259,3 +275,49 @@ def test_an_answer_that_never_ends_after_done_is_not_waited_for(
     assert ask(client, patience)[0] == "one"
     assert engine.hung_up.get(timeout=5)
     assert ask(client, patience)[0] == "two"
+
+
+def test_what_is_answered_in_one_piece_comes_whole(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience
+) -> None:
+    engine.scripts = [[json_body(VECTORS)]]
+    assert msgspec.json.decode(client.ask_whole(EMBEDDING, patience)) == VECTORS
+    assert (engine.received[-1]["input"], engine.received[-1]["truncate"]) == (["a", "bc"], False)
+    assert client.progress.silences() == {}
+
+
+def test_a_model_that_writes_is_loaded_for_vectors_and_again_for_writing(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience
+) -> None:
+    engine.scripts = [[json_body(VECTORS)], [json_body(VECTORS)], *[whole("Hello")] * 2]
+    for _ in range(2):
+        client.ask_whole(EMBEDDING, patience)
+    for _ in range(2):
+        ask(client, patience)
+    loads = [body.get("messages", body.get("input")) == [] for body in engine.received]
+    assert loads == [True, False, False, True, False, False]
+
+
+@pytest.mark.parametrize("script", [[cut], [raw(b'{"embeddings"'), cut]], ids=["before", "within"])
+def test_a_body_that_is_cut_may_be_asked_for_again(
+    client: EngineClient, engine: ScriptedEngine, watch: EngineWatch, patience: Patience, script: list[Step]
+) -> None:
+    engine.scripts = [script]
+    with pytest.raises(EngineInterrupted):
+        client.ask_whole(EMBEDDING, patience)
+    assert not watch.is_loaded(TAG)
+    assert client.progress.silences() == {}
+
+
+def test_silence_before_a_body_is_bounded_and_makes_the_model_doubted(
+    client: EngineClient, engine: ScriptedEngine, patience: Patience
+) -> None:
+    engine.scripts = [[raw(b"{"), SILENCE]]
+    with pytest.raises(EngineTimeout) as caught:
+        client.ask_whole(EMBEDDING, patience)
+    assert caught.value.details["bound"] == "between_tokens"
+    assert client.progress.is_doubted(TAG)
+
+
+def test_every_text_counts_for_the_bound_of_the_first_token() -> None:
+    assert EMBEDDING.chars() == 3

@@ -30,11 +30,18 @@ PASSED_ON = json.dumps(
     }
 )
 TABLE = [
-    (400, "missing request body", "ENGINE_ERROR"),
-    (400, "model is required", "ENGINE_ERROR"),
-    (400, "top_logprobs must be between 0 and 20", "ENGINE_ERROR"),
-    (400, '"qwen2:7b" does not support chat', "ENGINE_ERROR"),
-    (400, "invalid model name", "ENGINE_ERROR"),
+    (400, "missing request body", "INVALID_REQUEST"),
+    (400, "model is required", "INVALID_REQUEST"),
+    (400, "top_logprobs must be between 0 and 20", "INVALID_REQUEST"),
+    (400, '"qwen2:7b" does not support chat', "INVALID_REQUEST"),
+    (400, "qwen2:7b does not support tools", "INVALID_REQUEST"),
+    (400, "the input length exceeds the context length", "CONTEXT_LENGTH_EXCEEDED"),
+    (400, "invalid model name", "INVALID_REQUEST"),
+    (400, "raw mode does not support template, system, or context", "INVALID_REQUEST"),
+    (400, "the input length exceeds the context length", "CONTEXT_LENGTH_EXCEEDED"),
+    (500, "template: :1: unexpected EOF", "INVALID_REQUEST"),
+    (500, 'option "top_k" must be of type integer', "INVALID_REQUEST"),
+    (500, "image input is not supported - hint: you may need to provide the mmproj", "INVALID_REQUEST"),
     (400, TOO_LONG, "CONTEXT_LENGTH_EXCEEDED"),
     (400, PASSED_ON, "CONTEXT_LENGTH_EXCEEDED"),
     (404, "model 'qwen2:7b' not found", "MODEL_UNAVAILABLE"),
@@ -81,3 +88,7 @@ def test_a_body_that_is_no_error_of_ollamas_is_told_by_its_status(body: bytes) -
 
 def test_an_error_line_of_a_stream_is_translated_like_a_body() -> None:
     assert of_text(STOPPED, 200, TAG).details == {"engine_error": STOPPED, "engine_status": 200}
+
+
+def test_a_request_that_the_engine_gave_up_may_be_asked_again() -> None:
+    assert isinstance(of_text("request canceled", 499, TAG), EngineInterrupted)

@@ -24,7 +24,7 @@ def refusal(response: TestResponse) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/llm", "/llm/generate/", "//models", "//llm//generate", "/%00", "/%ff"]
+    "path", ["/nothing", "/llm", "/llm/generate/", "/llm//generate", "/api", "/api/", "/%00", "/%ff"]
 )
 def test_what_is_not_there_is_not_found(http: FlaskClient, path: str) -> None:
     assert refusal(http.get(path)) == (404, "NOT_FOUND")

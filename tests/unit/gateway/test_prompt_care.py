@@ -55,7 +55,14 @@ def test_white_space_is_normalized_where_the_model_says_so_and_never_in_an_answe
 
 @pytest.mark.parametrize(
     ("text", "neat"),
-    [(" a\t b ", "a b"), ("a \n b", "a\nb"), ("a\n \n\n b", "a\n\nb"), ("a\n\nb", "a\n\nb"), ("", "")],
+    [
+        (" a\t b ", "a b"),
+        ("a \n b", "a\nb"),
+        ("a\n \n\n b", "a\n\nb"),
+        ("a\n\nb", "a\n\nb"),
+        ("", ""),
+        ("a\x00b", "a\x00b"),
+    ],
 )
 def test_one_blank_and_one_blank_line_are_left(text: str, neat: str) -> None:
     assert normalized(text) == neat
@@ -64,7 +71,7 @@ def test_one_blank_and_one_blank_line_are_left(text: str, neat: str) -> None:
 @given(st.text())
 def test_normalizing_twice_is_normalizing_once_and_words_stay(text: str) -> None:
     assert normalized(normalized(text)) == normalized(text)
-    assert normalized(text).split() == text.replace("\0", "\n\n").split()
+    assert normalized(text).split() == text.split()
 
 
 def test_the_generate_routes_texts_are_fields() -> None:
@@ -77,3 +84,11 @@ def test_the_generate_routes_texts_are_fields() -> None:
 def test_a_raw_prompt_is_left_alone() -> None:
     wanted = Wanted("m", [], {}, path=GENERATE, fields={"prompt": " Hi ", "raw": True}, is_careful=False)
     assert question(wanted, model(system="You are Ia."), KEY).fields == wanted.fields
+
+
+def test_a_template_stands_around_a_single_prompt_of_the_generate_route() -> None:
+    framed, fields = model(template="Answer: {prompt}!"), {"prompt": "Hi"}
+    single = Wanted(None, [], {}, path=GENERATE, fields=fields, is_single=True)
+    assert question(single, framed).fields["prompt"] == "Answer: Hi!"
+    part = Wanted(None, [], {}, path=GENERATE, fields=fields)
+    assert question(part, framed).fields["prompt"] == "Hi"
