@@ -125,7 +125,7 @@ def _body(row: Operation, schemas: Schemas) -> dict[str, Any]:
     if row.examples:
         shown = enumerate(row.examples, start=1)
         media["examples"] = {f"example-{number}": {"value": example} for number, example in shown}
-    return {"required": True, "content": {"application/json": media}}
+    return {"required": True, "content": {row.takes_type: media}}
 
 
 def _name_codes(schemas: Schemas) -> None:

@@ -96,7 +96,7 @@ def errors_of(row: Operation) -> list[Kind]:
         found.append(errors.Unauthorized)
     if row.is_admin:
         found.append(errors.Forbidden)
-    if row.takes is not None:
+    if row.takes is not None and row.takes_type == "application/json":
         found += _WITH_BODY
     if row.is_limited:
         found += _ASKING
@@ -105,17 +105,18 @@ def errors_of(row: Operation) -> list[Kind]:
 
 def answers(row: Operation, schemas: Schemas) -> dict[str, Any]:
     """Give the `responses` of an operation."""
-    shape, said = shape_of(row.path), {}
+    shape = shape_of(row.path)
+    said: dict[str, Any] = {}
     for status in row.statuses:
         said[str(status)] = _good(row, status, schemas)
     for status, kinds in groupby(errors_of(row), key=lambda kind: kind.status):
         answer = _refusal(status, list(kinds), shape, schemas)
         said[str(status)] = _either(said[str(status)], answer) if str(status) in said else answer
-    return said
+    return said | ({"default": _relayed()} if row.is_relayed else {})
 
 
 def _good(row: Operation, status: int, schemas: Schemas) -> dict[str, Any]:
-    content = {row.gives_type: {"schema": schemas.schema(row.gives)}}
+    content = {row.gives_type: {"schema": schemas.schema(row.gives)}} if row.gives_type else {}
     for kind in (row.streams,) if isinstance(row.streams, str) else row.streams:
         if kind:
             content[kind] = {"schema": _stream(row, schemas)}
@@ -140,11 +141,19 @@ def _refusal(status: int, kinds: list[Kind], shape: ErrorShape, schemas: Schemas
     narrowed: Schema = {"enum": [shape.code(kind.code) for kind in kinds]}
     for step in reversed(shape.place):
         narrowed = {"type": "object", "properties": {step: narrowed}}
-    schema = {"allOf": [schemas.schema(shape.kind), narrowed]}
+    schema: Schema = {"allOf": [schemas.schema(shape.kind), narrowed]}
     return {
         "description": words,
         "headers": _headers(names),
         "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _relayed() -> dict[str, Any]:
+    return {
+        "description": "What the engine refuses, with its own status and text.",
+        "headers": _headers(()),
+        "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}},
     }
 
 

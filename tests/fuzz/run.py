@@ -112,16 +112,20 @@ def _fire(wire: Wire, shot: Shot, target: Target, tally: Tally) -> None:
 
 
 def _target(row: Operation, aim: Aim) -> Target:
-    body = json.dumps(row.examples[0] if row.examples else {}).encode() if row.takes is not None else None
+    body = json.dumps(row.examples[0] if row.examples else {}).encode() if _takes_json(row) else None
     key = aim.admin_key if row.is_admin else ""
     return Target(row.method, _VARIABLE.sub(MODEL, row.path), body, key)
 
 
+def _takes_json(row: Operation) -> bool:
+    return row.takes is not None and row.takes_type == "application/json"
+
+
 def _known(row: Operation) -> list[str]:
     """Give the names of the fields that a body may have."""
-    if row.takes is None:
+    if not isinstance(row.takes, type):
         return []
     api: dict[str, Any] = document((row,))
-    body = api["paths"][path_of(row)][row.method.lower()]["requestBody"]["content"]["application/json"]
+    body = api["paths"][path_of(row)][row.method.lower()]["requestBody"]["content"][row.takes_type]
     name = body["schema"]["$ref"].rpartition("/")[2]
     return list(api["components"]["schemas"][name].get("properties", {})) or ["x"]
