@@ -112,7 +112,7 @@ def answers(row: Operation, schemas: Schemas) -> dict[str, Any]:
     for status, kinds in groupby(errors_of(row), key=lambda kind: kind.status):
         answer = _refusal(status, list(kinds), shape, schemas)
         said[str(status)] = _either(said[str(status)], answer) if str(status) in said else answer
-    return said | ({"default": _relayed()} if row.is_relayed else {})
+    return said | ({"default": _relayed(shape, schemas)} if row.is_relayed else {})
 
 
 def _good(row: Operation, status: int, schemas: Schemas) -> dict[str, Any]:
@@ -149,11 +149,11 @@ def _refusal(status: int, kinds: list[Kind], shape: ErrorShape, schemas: Schemas
     }
 
 
-def _relayed() -> dict[str, Any]:
+def _relayed(shape: ErrorShape, schemas: Schemas) -> dict[str, Any]:
     return {
         "description": "What the engine refuses, with its own status and text.",
         "headers": _headers(()),
-        "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}},
+        "content": {"application/json": {"schema": schemas.schema(shape.kind)}},
     }
 
 

@@ -35,8 +35,8 @@ def main(words: list[str] | None = None) -> int:
             tallies = [_told(tally) for tally in fire_all(aim, options.processes)]
             took_s = time.monotonic() - began
             after = [fault for daemon in (open_one, admin) for fault in afterwards(daemon)]
-            open_one.allow_traceback = admin.allow_traceback = True  # it is told below, and all else, too
-    return _verdict(tallies, after, took_s)
+            # Told before the daemons end: they have an opinion of their own about logs, and show all of them.
+            return _verdict(tallies, after, took_s)
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:

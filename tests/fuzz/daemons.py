@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ia0_daemon.keys import new_key
 from tests.daemon_process import DaemonProcess
-from tests.scripted_engine import ScriptedEngine
+from tests.fuzz.pretended_engine import pretended_engine
 
 BOUNDS = {
     "limits": {"max_tokens": 4, "max_prompt_chars": 4000},
@@ -25,8 +25,8 @@ def fuzzed(folder: Path, engine: str) -> Iterator[tuple[DaemonProcess, DaemonPro
     key, digest = new_key()
     for name in ("open", "admin"):
         (folder / name).mkdir()
-    with ScriptedEngine() as pretended:
-        admin = DaemonProcess(folder / "admin", pretended.url, BOUNDS)
+    with pretended_engine() as pretended:
+        admin = DaemonProcess(folder / "admin", pretended, BOUNDS)
         keys = f'[[auth.keys]]\nname = "admin"\nsha256 = "{digest}"\nadmin = true\n'
         admin.config_path.write_text(admin.config_path.read_text() + keys)
         with DaemonProcess(folder / "open", engine, BOUNDS) as open_one, admin:

@@ -61,7 +61,7 @@ def _headers(draw: st.DrawFn, target: Target) -> Shot:
     more = draw(st.lists(st.sampled_from(HEADERS) | noise, min_size=1, max_size=5))
     kind = [JSON] if target.is_bodied else []
     # Some of them end the connection: nobody relies on what stands behind.
-    return Shot("headers", target.request(None, *kind, *more), is_clean=False)
+    return Shot("headers", target.request(None, *kind, *more), has_body=target.gives_body, is_clean=False)
 
 
 @st.composite
@@ -77,8 +77,8 @@ def _methods(draw: st.DrawFn, target: Target) -> Shot:
     body = draw(st.sampled_from([b"", target.body or b"{}"]))
     length = [(b"Content-Length", b"%d" % len(body)), JSON] if body else []
     data = write(method, target.path, [*target.headers(), *length], body)
-    is_head = method.upper() == "HEAD"
-    return Shot("methods", data, has_body=not is_head, is_clean=not is_head)
+    has_body = method.upper() != "HEAD"
+    return Shot("methods", data, has_body=has_body, is_clean=has_body)
 
 
 @st.composite
@@ -87,7 +87,8 @@ def _paths(draw: st.DrawFn, target: Target) -> Shot:
     path = target.path + draw(st.sampled_from(PATHS) | junk)
     body = target.body or b""
     length = [(b"Content-Length", b"%d" % len(body)), JSON] if body else []
-    return Shot("paths", write(target.method, path, [*target.headers(), *length], body))
+    data = write(target.method, path, [*target.headers(), *length], body)
+    return Shot("paths", data, has_body=target.gives_body)
 
 
 @st.composite

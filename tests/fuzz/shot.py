@@ -40,6 +40,11 @@ class Target:
         """Whether it takes a body."""
         return self.body is not None
 
+    @property
+    def gives_body(self) -> bool:
+        """Whether answers have one."""
+        return self.method != "HEAD"
+
     def headers(self) -> list[Header]:
         """Give the headers that every request bears."""
         key = [(b"Authorization", b"Bearer " + self.key.encode())] if self.key else []
