@@ -8,6 +8,7 @@
       +- NotFound                  404 NOT_FOUND
       |    +- ModelNotFound            404 MODEL_NOT_FOUND
       +- MethodNotAllowed          405 METHOD_NOT_ALLOWED
+      +- RequestTimeout            408 REQUEST_TIMEOUT
       +- PayloadTooLarge           413 PAYLOAD_TOO_LARGE
       +- UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
       +- RateLimited               429 RATE_LIMITED
@@ -130,6 +131,12 @@ class MethodNotAllowed(ServiceError):
         return {**super().headers(), "Allow": ", ".join(allowed)} if isinstance(allowed, list) else {}
 
 
+class RequestTimeout(ServiceError):
+    """The request did not arrive within `server.request_timeout_s`."""
+
+    status, code = 408, "REQUEST_TIMEOUT"
+
+
 class PayloadTooLarge(ServiceError):
     """The body is larger than `server.max_body_bytes`."""
 
@@ -199,7 +206,7 @@ class ModelUnavailable(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """As many answers as may be are under way."""
+    """As many answers as may be are under way, or as many connections open."""
 
     status, code = 503, "OVERLOADED"
 

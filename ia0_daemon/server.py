@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import disable_created_metrics
 
-from ia0_daemon import __version__, logs
+from ia0_daemon import __version__, descriptors, logs
 from ia0_daemon.control import CommandError, ControlServer, Handler
 from ia0_daemon.control_file import SocketInUseError
 from ia0_daemon.ending import SPARE_S, Ending
@@ -40,6 +40,7 @@ from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.record import record_refusal
 from ia0_daemon.gateway.service import Live, Service
+from ia0_daemon.gateway.turned_away import MOST_FAREWELLS
 from ia0_daemon.settings import engine_address, listen_address
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.restart import changed_needing_restart
@@ -85,6 +86,9 @@ class Daemon:
         self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
         gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
+        # One to the engine for each request under way; and those of both listeners that are turned away.
+        others = settings.server.max_in_flight + PROBE_CONNECTIONS + 2 * MOST_FAREWELLS
+        self._connections = descriptors.fitting(settings.server.max_connections, others)
         self._answer_store = open_store(settings.shared)
         self.service = Service(
             _live(settings),
@@ -112,9 +116,10 @@ class Daemon:
                 api(self.service),
                 self._api_socket,
                 threads=server.threads,
-                connections=server.max_connections,
+                connections=self._connections,
                 body_bytes=server.max_body_bytes,
                 refused=partial(record_refusal, metrics=metrics),
+                request_s=server.request_timeout_s,
                 inherited=self._inherited,
             )
         ]
@@ -127,6 +132,7 @@ class Daemon:
                     connections=PROBE_CONNECTIONS,
                     body_bytes=PROBE_BODY_BYTES,
                     refused=partial(record_refusal, metrics=metrics),
+                    limit_setting="",
                     inherited=self._inherited,
                 )
             )

@@ -48,6 +48,8 @@ class DaemonProcess:
         self.health_url = f"http://127.0.0.1:{self.health_port}"
         self.allow_traceback = False
         self.environ: dict[str, str] = {}
+        self.run_by: list[str] = []
+        """A command line that ends in running the daemon's, such as `prlimit --nofile=1024`."""
         self._sections: dict[str, dict[str, object]] = {
             "server": {
                 "listen": f"127.0.0.1:{self.port}",
@@ -95,7 +97,15 @@ class DaemonProcess:
 
     def start(self) -> None:
         """Start it, and wait until it says that it lives."""
-        command = [sys.executable, "-m", "ia0_daemon", "serve", "--config", str(self.config_path)]
+        command = [
+            *self.run_by,
+            sys.executable,
+            "-m",
+            "ia0_daemon",
+            "serve",
+            "--config",
+            str(self.config_path),
+        ]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(command, env=self._environment(), stdout=log, stderr=log)
         self.wait_for(self._lives)

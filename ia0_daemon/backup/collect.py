@@ -79,14 +79,8 @@ class Collection:
 
     def add_copy(self, entry: Entry, source: BufferedReader) -> None:
         """Take over a file that root has read; BackupError where it is not what root says."""
-        copy, digest, size = self._copy(), hashlib.sha256(), 0
-        with copy.open("xb") as target:
-            for chunk in _chunks(source):
-                self._take(len(chunk))
-                size += len(chunk)
-                digest.update(chunk)
-                target.write(chunk)
-        if (size, digest.hexdigest()) != (entry.size, entry.sha256):
+        copy, size, sha256 = self._read(source)
+        if (size, sha256) != (entry.size, entry.sha256):
             raise BackupError(f"{entry.origin}: what root has collected is damaged")
         self.staged.append(Staged(entry, copy))
 
@@ -112,15 +106,20 @@ class Collection:
             raise _Left("its name has characters that an archive cannot hold")
         with self._readable(path) as source:
             state = os.fstat(source.fileno())
-            copy, digest, size = self._copy(), hashlib.sha256(), 0
-            with copy.open("xb") as target:
-                for chunk in _chunks(source):
-                    self._take(len(chunk))
-                    size += len(chunk)
-                    digest.update(chunk)
-                    # A disk that is full here is the backup's failure, not the file's.
-                    target.write(chunk)
-        return Staged(_entry(kind, path, state, size, digest.hexdigest()), copy)
+            copy, size, sha256 = self._read(source)
+        return Staged(_entry(kind, path, state, size, sha256), copy)
+
+    def _read(self, source: BufferedReader) -> tuple[Path, int, str]:
+        """Read it once: the copy, its size, and its SHA-256."""
+        copy, digest, size = self._copy(), hashlib.sha256(), 0
+        with copy.open("xb") as target:
+            for chunk in _chunks(source):
+                self._take(len(chunk))
+                size += len(chunk)
+                digest.update(chunk)
+                # A disk that is full here is the backup's failure, not the file's.
+                target.write(chunk)
+        return copy, size, digest.hexdigest()
 
     def _history(self, path: Path) -> Staged:
         """SQLite's own backup: the daemon may be writing, and the newest events are in the WAL."""

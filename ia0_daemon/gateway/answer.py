@@ -105,7 +105,12 @@ def _shared(visit: Visit, wanted: Wanted, route: Route, key: bytes) -> Source:
             service.cache.put(key, _keep(found))
         return found
 
-    return Source(flight.pieces(call), result)
+    def pieces() -> Iterator[list[ChatLine]]:
+        for lines in flight.pieces(call):
+            call.model = flight.call.model  # the first of the chain may have been passed over
+            yield lines
+
+    return Source(pieces(), result)
 
 
 def _cache_key(visit: Visit, wanted: Wanted, route: Route) -> bytes | None:

@@ -27,7 +27,8 @@ from ia0_daemon.gateway.wanted import Result, result_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ia0_daemon.engine.client import Answer, EngineClient, Question
+    from ia0_daemon.engine.answer import Answer
+    from ia0_daemon.engine.client import EngineClient, Question
     from ia0_daemon.gate import Gate, Tally
     from ia0_daemon.gateway.call import Call
 

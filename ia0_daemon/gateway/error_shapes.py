@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
+from ia0_daemon.errors import ContextLengthExceeded
+
 if TYPE_CHECKING:
     from ia0_daemon.errors import ServiceError
 
@@ -101,7 +103,7 @@ def openai(error: ServiceError, request_id: str) -> OpenAIError:
     """Give OpenAI's shape; our code and details stand beside what its clients read."""
     return {
         "error": {
-            "message": error.message,
+            "message": _in_openais_words(error),
             "type": _TYPES.get(error.status, _SERVER),
             "param": _field(error),
             "code": openai_code(error.code),
@@ -114,6 +116,18 @@ def openai(error: ServiceError, request_id: str) -> OpenAIError:
 def openai_code(code: str) -> str:
     """Give the code under which OpenAI's clients know one of ours."""
     return _OPENAI_CODES.get(code, code.lower())
+
+
+def _in_openais_words(error: ServiceError) -> str:
+    """Say that a prompt is too long by OpenAI's sentence: LiteLLM and others know it by that alone."""
+    if not isinstance(error, ContextLengthExceeded):
+        return error.message
+    if not error.context_tokens:
+        return f"This model's maximum context length is exceeded: {error.message}"
+    return (
+        f"This model's maximum context length is {error.context_tokens} tokens. However, your messages "
+        f"resulted in {error.prompt_tokens} tokens; nothing was cut."
+    )
 
 
 def ollama(error: ServiceError, request_id: str) -> OllamaError:

@@ -19,8 +19,10 @@ from ia0_daemon.clock import timestamp
 from ia0_daemon.gateway.respond import encode
 
 if TYPE_CHECKING:
+    from ia0_daemon.gateway.limits import Limiter
     from ia0_daemon.gateway.operation import Visit
     from ia0_daemon.gateway.service import Live, Service
+    from ia0_daemon.settings.schema import Model
 
 # A picture of the engine older than this many polling intervals means that the polling itself is stuck.
 STALE_AFTER_POLLS = 4
@@ -84,10 +86,7 @@ def model_state(live: Live, tag: str) -> str:
 
 def _health(service: Service, reasons: list[str]) -> dict[str, Any]:
     live = service.live
-    models = [
-        {"name": model.name, "tag": model.tag, "state": model_state(live, model.tag)}
-        for model in live.catalog.models
-    ]
+    models = [_model(service, model) for model in live.catalog.models]
     troubles = _troubles(service, models)
     return {
         "status": _word(service, reasons, troubles),
@@ -97,11 +96,34 @@ def _health(service: Service, reasons: list[str]) -> dict[str, Any]:
         "in_flight": service.admission.in_flight,
         "waiting": service.gate.waiting,
         "supervisor": service.supervisor_status(),
+        **_limits(service.limiter),
         "engine": _engine(live),
         "models": models,
         "memory": _memory(),
         "timestamp": timestamp(),
     }
+
+
+def _model(service: Service, model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "tag": model.tag,
+        "state": model_state(service.live, model.tag),
+        "busy": service.slots.busy(model.name),
+        "waiting": service.slots.waiting(model.name),
+        "breaker": service.breakers.state(model.name),
+    }
+
+
+def _limits(limiter: Limiter) -> dict[str, Any]:
+    """Say whether what limits are counted with is there; what is not used is not mentioned."""
+    shared, usage = limiter.shared_state, limiter.usage_state
+    said: dict[str, Any] = {}
+    if shared is not None:
+        said["shared_store"] = {"up": shared.is_up, "error": shared.error}
+    if usage is not None:
+        said["usage"] = {"kept": usage.is_kept, "error": usage.error}
+    return said
 
 
 def _word(service: Service, reasons: list[str], troubles: list[str]) -> str:
@@ -112,10 +134,15 @@ def _word(service: Service, reasons: list[str], troubles: list[str]) -> str:
     return "degraded" if troubles else "ok"
 
 
-def _troubles(service: Service, models: list[dict[str, str]]) -> list[str]:
+def _troubles(service: Service, models: list[dict[str, Any]]) -> list[str]:
     """Give what is wrong though requests are answered, or why it will not mend itself."""
     failed = service.supervisor_status().get("failed_because")
     troubles = [f"restarts were given up (FAILED), `ia0 restart` tries again: {failed}"] if failed else []
+    shared = service.limiter.shared_state
+    if shared is not None and not shared.is_up:
+        troubles.append(f"the shared store is away, so limits are this daemon's own: {shared.error}")
+    broken = [model["name"] for model in models if model["breaker"] == "open"]
+    troubles += [f"{name} is not asked, its breaker is open: it failed too often" for name in broken]
     missing = [model["tag"] for model in models if model["state"] == "missing"]
     # Where none is there the host is not ready, which says so already.
     if missing and len(missing) < len(models):

@@ -1,7 +1,7 @@
-"""A waitress server on one socket, with refusals of its own in the API's shape.
+"""An application served on one socket, in a thread of its own.
 
-Owns what waitress decides before any application is asked: broken request
-lines, oversized headers and bodies. Never routes.
+Owns start and end. What the door and its connections decide before any
+application is asked is in `door.py` and `connection.py`. Never routes.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.server import create_server
-from waitress.task import ErrorTask, WSGITask
+from waitress.adjustments import Adjustments
 
-from ia0_daemon.errors import InternalError, InvalidRequest, PayloadTooLarge, ServiceError
-from ia0_daemon.gateway.parser import Parser
-from ia0_daemon.gateway.respond import encode
+from ia0_daemon.gateway.door import Door
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
 
+    from ia0_daemon.errors import ServiceError
+
 # How long worker threads and the loop may take to end once nothing is under way, in seconds.
 STOP_S = 1
+# How long a request may take to arrive where nothing else is said, in seconds.
+REQUEST_S = 60.0
 
 
 class Listener:
@@ -41,11 +41,16 @@ class Listener:
         connections: int,
         body_bytes: int,
         refused: Callable[[ServiceError], None],
+        request_s: float = REQUEST_S,
+        limit_setting: str = "server.max_connections",
         inherited: bool = False,
     ) -> None:
-        """`inherited`: somebody else holds the socket, too, and will serve it when this process is gone."""
-        server: Any = create_server(
-            app,
+        """`request_s`: how long a request may take to arrive, in seconds.
+
+        `limit_setting`: the setting behind `connections`, where there is one. `inherited`:
+        somebody else holds the socket, too, and will serve it when this process is gone.
+        """
+        settings: Any = Adjustments(
             sockets=[sock],
             threads=threads,
             connection_limit=connections,
@@ -53,21 +58,15 @@ class Listener:
             max_request_body_size=body_bytes + 1,
             # Without it a caller who hangs up is noticed only at the next write.
             channel_request_lookahead=1,
-            # select() knows no descriptor above 1,023.
-            asyncore_use_poll=True,
-            # How often idle connections are looked over, and how long one may idle, in seconds.
-            cleanup_interval=10,
-            channel_timeout=120,
             ident="ia0",
             expose_tracebacks=False,
             clear_untrusted_proxy_headers=True,
         )
         # Else small chunks of a stream wait until 18,000 bytes are there. As an argument it is deprecated.
-        server.adj.send_bytes = 1
-        server.channel_class = _Channel
-        server.refused = refused
-        server.ending = False
-        self._server = server
+        settings.send_bytes = 1
+        self._server: Any = Door(
+            app, sock, settings, request_s=request_s, refused=refused, limit_setting=limit_setting
+        )
         self._inherited = inherited
         self._thread = threading.Thread(target=self._server.run, name=f"{app.name}-listener", daemon=True)
 
@@ -114,10 +113,8 @@ class Listener:
 
     def _close_door(self) -> None:
         """Take those who have knocked already; closing the socket would reset their connections."""
-        known = -1
-        while known != len(self._server._map):
-            known = len(self._server._map)
-            self._server.handle_accept()
+        while self._server.accept_one():
+            pass
         wasyncore.dispatcher.close(self._server)
 
     def _let_go(self) -> None:
@@ -142,54 +139,3 @@ def _has_bytes(sock: socket.socket) -> bool:
         return bool(sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     except OSError:
         return False
-
-
-class _JsonErrorTask(ErrorTask):
-    """What waitress refuses, in the one shape of errors."""
-
-    def execute(self) -> None:
-        """Write the refusal and close the connection: the rest of the request cannot be read."""
-        error = self._error()
-        body = encode(error.body())
-        self.status = f"{error.status} {error.code}"
-        self.response_headers = [("Content-Type", "application/json"), *error.headers().items()]
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        server: Any = self.channel.server
-        server.refused(error)
-        self.write(body)
-
-    def _error(self) -> ServiceError:
-        request: Any = self.request  # its parser sets `error`; the type stubs do not say so
-        refusal = request.error
-        if refusal.code >= 500 and refusal.code != 501:
-            return InternalError()
-        if refusal.code == 413:
-            limit = self.channel.server.adj.max_request_body_size - 1
-            return PayloadTooLarge(
-                f"the body is larger than server.max_body_bytes allows, which is {limit} bytes",
-                limit=limit,
-                setting="server.max_body_bytes",
-            )
-        return InvalidRequest(
-            f"this is no HTTP request that can be read: {refusal.body}", reason=refusal.reason
-        )
-
-
-class _Task(WSGITask):
-    """A request; while the listener ends, its connection ends with it."""
-
-    def build_response_header(self) -> bytes:
-        """Say `Connection: close` where the next request could not be answered any more."""
-        server: Any = self.channel.server
-        if server.ending:
-            self.set_close_on_finish()
-        return super().build_response_header()
-
-
-class _Channel(HTTPChannel):
-    """A connection whose refusals are JSON."""
-
-    parser_class = Parser
-    task_class = _Task
-    error_task_class = _JsonErrorTask

@@ -27,6 +27,7 @@ Kind = type[ServiceError]
 # What the listener, the request's id and a defect can end any request with.
 _ALWAYS: tuple[Kind, ...] = (
     errors.InvalidRequest,
+    errors.RequestTimeout,
     errors.PayloadTooLarge,
     errors.InternalError,
     errors.Overloaded,

@@ -66,6 +66,8 @@ class Server(Section, frozen=True):
     """
     max_connections: Annotated[int, Meta(ge=16, le=65536)] = 4096
     """Most open connections of the API listener; one more is told OVERLOADED and closed."""
+    request_timeout_s: Annotated[Seconds, Between(1, 3600)] = Seconds(60)
+    """How long a request may take to arrive, head and body; longer is REQUEST_TIMEOUT."""
     max_body_bytes: Annotated[Bytes, Between(1024, 2**30)] = Bytes(4 * 2**20)
     """Largest request body; more is PAYLOAD_TOO_LARGE."""
     shutdown_grace_s: Annotated[Seconds, Between(0, 3600)] = Seconds(30)

@@ -16,6 +16,8 @@ from collections.abc import Callable
 
 import requests
 
+from ia0_daemon.errors import Overloaded
+
 log = logging.getLogger(__name__)
 
 # How long /health/live may take; it does nothing but answer.
@@ -77,6 +79,18 @@ class Heartbeat:
             return f"the last memory sample is {age_s:.0f} s old; {self._tick_within_s:g} s are allowed"
         try:
             with self._session.get(self._url, timeout=ANSWER_TIMEOUT_S) as answer:
-                return "" if answer.status_code == 200 else f"{self._url} says {answer.status_code}"
+                is_well = answer.status_code == 200 or _is_full(answer)
+                return "" if is_well else f"{self._url} says {answer.status_code}"
         except requests.RequestException as error:
             return f"{self._url} does not answer: {error}"
+
+
+def _is_full(answer: requests.Response) -> bool:
+    """Whether the listener turned this away for want of a place: it lives, and a restart would not help.
+
+    The heart keeps its connection, so this is met only where that was lost in the crowd.
+    """
+    try:
+        return bool(answer.json()["code"] == Overloaded.code)
+    except (requests.JSONDecodeError, KeyError, TypeError):
+        return False

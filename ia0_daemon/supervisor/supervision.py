@@ -20,12 +20,11 @@ from ia0_daemon.alerts.desk import AlertDesk
 from ia0_daemon.backup import state as backup_state
 from ia0_daemon.backup.service import BackupService
 from ia0_daemon.control import CommandError
-from ia0_daemon.engine.patience import Patience
-from ia0_daemon.settings import engine_address
 from ia0_daemon.supervisor import event_kinds
 from ia0_daemon.supervisor.baseline_file import BaselineFile
 from ia0_daemon.supervisor.controller import Controller, ObserveOnly, ProcessController
 from ia0_daemon.supervisor.drain_commands import DrainCommands
+from ia0_daemon.supervisor.engine_view import EngineView
 from ia0_daemon.supervisor.event_metrics import EventMetrics
 from ia0_daemon.supervisor.event_rows import Keep
 from ia0_daemon.supervisor.event_store import EventStore
@@ -44,7 +43,7 @@ from ia0_daemon.supervisor.remedy import Engine, Remedy
 from ia0_daemon.supervisor.schedule import TICK, Schedule
 from ia0_daemon.supervisor.sense import Sense
 from ia0_daemon.supervisor.supervisor import Supervisor
-from ia0_daemon.supervisor.tell import Answering
+from ia0_daemon.supervisor.tell_status import tell_facts, tell_status
 from ia0_daemon.supervisor.unit_controller import UnitController
 from ia0_daemon.supervisor.verdicts import State
 from ia0_daemon.systemd.unit import Unit
@@ -77,15 +76,16 @@ class Supervision:
         self._backups = BackupService(source, settings, recorder=self.events)
         self._alerts = AlertDesk(settings, self.events, event_metrics, newest_backup=self._newest_backup)
         self._baselines = BaselineFile(Path(settings.events.path).with_name(BASELINES))
-        self._engine = Engine(self._loaded, self._answers, self._warm)
+        self._view = EngineView(service)
+        self._engine = Engine(self._view.loaded, self._view.answers, self._view.warm)
         self._controller = _controller(settings)
         self.sense = Sense(Sampler(self._surroundings()), self._settings, self._baselines.save)
-        registry.register(MemoryMetrics(lambda: self.sense.view, self._public_names))
+        registry.register(MemoryMetrics(lambda: self.sense.view, self._view.public_names))
         self.supervisor = Supervisor(
             service.gate,
             self._controller,
             self.sense,
-            self._answering,
+            self._view.answering,
             lambda: service.live.client.progress.silences(),
             self._settings,
             self.record,
@@ -204,28 +204,12 @@ class Supervision:
 
     def status(self) -> dict[str, Any]:
         """Tell how the supervisor is, for `/health` and `ia0 status`."""
-        supervisor, standing = self.supervisor, self.supervisor.standing()
-        return {
-            "state": self._state(),
-            "failed_because": supervisor.failed,
-            "remedy": supervisor.remedy.phase if supervisor.remedy else "idle",
-            "drained": supervisor.drained.told() if supervisor.drained else None,
-            "verdict": supervisor.last[1].level if supervisor.last else "unknown",
-            "restarts_in_window": standing.used,
-            "restarts_left": standing.left,
-            "cooldown_left_s": round(standing.cooldown_left_s, 1),
-        }
+        return tell_status(self.supervisor, can_restart=self._controller.can_restart)
 
     def facts(self) -> dict[str, Any]:
         """Tell what `ia0 status` says beside `status`: last restart, newest backup, the engine's memory."""
-        view, archives = self.sense.view, self._backups.folder.archives("backup")
-        engine = view.sample.engine if view else None
-        newest = archives[0] if archives else None
-        return {
-            "last_restart": self.supervisor.last_restart,
-            "backup": {"at": newest.made.isoformat(), "path": str(newest.path)} if newest else None,
-            "memory": {"held_bytes": engine.held_bytes if engine else None},
-        }
+        archives = self._backups.folder.archives("backup")
+        return tell_facts(self.supervisor, self.sense.view, archives[0] if archives else None)
 
     def _tick(self) -> None:
         self.supervisor.tick()
@@ -255,11 +239,6 @@ class Supervision:
         made_at = backup_state.read(Path(self._settings().backup.path)).backup.ok_at
         return datetime.fromtimestamp(made_at, UTC) if made_at else None
 
-    def _state(self) -> str:
-        if self.supervisor.failed:
-            return "failed"
-        return "watching" if self._controller.can_restart else "observing"
-
     def _pace(self, settings: Settings) -> tuple[float, float]:
         interval_s = settings.memory.sample_interval_s
         return min(interval_s, self._beat_within_s), LATE_TICKS * interval_s
@@ -276,36 +255,12 @@ class Supervision:
             )
         if isinstance(controller, ProcessController):
             return Surroundings(lambda: controller.process().pid, self._settings, is_pulling)
-        return Surroundings(PortListener(self._engine_port, time.monotonic), self._settings, is_pulling)
-
-    def _engine_port(self) -> int:
-        return engine_address.parse(self._settings().engine.host).port
+        return Surroundings(PortListener(lambda: self._view.port, time.monotonic), self._settings, is_pulling)
 
     def _explain(self) -> list[str]:
         view = self.sense.view
         state = State() if view is None else self.supervisor.state(view.sample)
         return account(view, state, time.monotonic())
-
-    def _public_names(self) -> dict[str, str]:
-        return {model.tag: model.name for model in self._service.live.catalog.models}
-
-    def _answering(self) -> Answering:
-        state = self._service.live.watch.state
-        return Answering(state.reachable, time.monotonic() - state.since)
-
-    def _loaded(self) -> list[str]:
-        """Of the configured models those that were loaded; the options of others are not known here."""
-        live = self._service.live
-        return [model.tag for model in live.catalog.models if live.watch.was_loaded(model.tag)]
-
-    def _answers(self) -> bool:
-        return self._service.live.watch.refresh().reachable
-
-    def _warm(self, tag: str) -> None:
-        live = self._service.live
-        for model in live.catalog.models:
-            if model.tag == tag:  # a reload may have taken it out meanwhile
-                live.client.load(model, Patience(bool))
 
     def _restart(self, args: dict[str, object]) -> dict[str, Any]:
         if not self._controller.can_restart:

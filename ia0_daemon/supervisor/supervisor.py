@@ -4,8 +4,8 @@
 
 `ailing`, `judge` and `decide` are pure and hold every rule. A remedy runs on a
 thread of its own (see `remedy.py`); a tick only starts it and watches it, so
-that sampling goes on while answers drain. Owns the supervisor's own state: the
-past restarts, FAILED, and the operator's drain.
+that sampling goes on while answers drain. Owns what is under way and the
+operator's drain; past restarts and FAILED are `restarts.py`'s.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ia0_daemon.supervisor.decide import decide
 from ia0_daemon.supervisor.event_kinds import Kind
 from ia0_daemon.supervisor.operator_drain import Drain
 from ia0_daemon.supervisor.remedy import Order
-from ia0_daemon.supervisor.restart_budget import Allowance, Standing, standing
+from ia0_daemon.supervisor.restarts import Restarts
 from ia0_daemon.supervisor.tell import Answering, Recorder, Teller
 from ia0_daemon.supervisor.verdicts import Action, State, Verdict, Why
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ia0_daemon.supervisor.controller import Controller
     from ia0_daemon.supervisor.probe import Probe
     from ia0_daemon.supervisor.remedy import Remedy, Report
+    from ia0_daemon.supervisor.restart_budget import Standing
     from ia0_daemon.supervisor.samples import Sample
 
 log = logging.getLogger(__name__)
@@ -70,14 +71,11 @@ class Supervisor:
         self._answering, self._silences = answering, silences
         self._settings, self._record = settings, record
         self._tell = Teller(record, controller)
-        self._restarts: list[float] = []
+        self.restarts = Restarts(gate, lambda: settings().restart, record)
         self._last_action = Action("none", "", Why.OK)
         self._lock = threading.Lock()
         self.remedy: Remedy | None = None
         self.probe: Probe | None = None
-        self.failed = ""
-        """Why restarts were given up; empty while they were not."""
-        self._calm_since = 0.0
         self.drained: Drain | None = None
         """An operator's word, which only an operator takes back."""
         self.last_restart: dict[str, object] | None = None
@@ -100,7 +98,7 @@ class Supervisor:
         action = decide(verdict, self.state(sample), time.monotonic())
         self._tell.level(verdict, self.last[1].level if self.last else "ok")
         self._hand_over(action)
-        self._recover_when_calm(verdict)
+        self.restarts.recover_when_calm(is_well=self._answering().answers and verdict.level != "hard")
         if self.probe is not None:
             self.probe.look()
         self.last = (sample, verdict, action)
@@ -120,13 +118,14 @@ class Supervisor:
             idle=0 < self._idle_restart_s() <= self._gate.idle_for_s(),
         )
 
+    @property
+    def failed(self) -> str:
+        """Why restarts were given up; empty while they were not."""
+        return self.restarts.failed
+
     def standing(self) -> Standing:
         """Give what is left of the restarts' budget."""
-        settings = self._settings().restart
-        allowance = Allowance(
-            settings.max_restarts, settings.window_s, settings.cooldown_s, settings.max_cooldown_s
-        )
-        return standing(self._restarts, time.monotonic(), allowance)
+        return self.restarts.standing()
 
     def is_hopeful(self) -> bool:
         """Say whether an engine that is not there now will probably be there again soon."""
@@ -144,7 +143,7 @@ class Supervisor:
 
     def restart(self, reason: str) -> bool:
         """Restart at an operator's word: outside the budget, out of FAILED. False while one is running."""
-        self._leave_failed("an operator asked for a restart")
+        self.restarts.begin_anew("an operator asked for a restart")
         return self._begin(Order(reason, "operator", drain=True))
 
     def drain(self, drain: Drain | None = None) -> None:
@@ -182,7 +181,7 @@ class Supervisor:
         with self._lock:  # a restart that fails at once must be counted before
             is_spent = self.standing().is_spent
         if is_spent or report.hopeless:
-            self._fail(report.error)
+            self.restarts.give_up(report.error)
 
     def _idle_restart_s(self) -> float:
         return self._settings().memory.soft_restart_idle_s
@@ -228,7 +227,7 @@ class Supervisor:
             return
         left = self.standing()
         if left.is_spent:
-            self._fail(order.reason)
+            self.restarts.give_up(order.reason)
         elif left.cooldown_left_s <= 0:
             self._tell.ailment(order)
             self._begin(order)
@@ -237,7 +236,7 @@ class Supervisor:
         if action.kind == "restart":
             self._begin(Order(action.why, "memory", drain=True))
         elif action.code == Why.BUDGET:
-            self._fail(action.why)
+            self.restarts.give_up(action.why)
         elif action.kind == "refuse" and action.code != self._last_action.code:
             self._record(Kind.RESTART_REFUSED, action.why, {"code": action.code})
         self._last_action = action
@@ -248,41 +247,11 @@ class Supervisor:
                 return False
             if order.cause == "operator":
                 return True  # who asks for a restart knows why, and it says nothing about the engine
-            now, window_s = time.monotonic(), self._settings().restart.window_s
-            self._restarts = [*(at for at in self._restarts if now - at < window_s), now]
+            self.restarts.count()
             return True
-
-    def _fail(self, reason: str) -> None:
-        """Give up, and say so: requests get their errors at once, and people an alert."""
-        if self.failed:
-            return
-        self.failed, self._calm_since = reason, time.monotonic()
-        self._gate.open()
-        used = self.standing().used
-        self._record(
-            Kind.SUPERVISOR_FAILED,
-            f"Restarts were given up{f' after {used} of them' if used else ''}: {reason}",
-            {"error": reason, "leave_by": "ia0 restart"},
-        )
 
     def _let_pass(self) -> None:
         """A restart that failed left the gate closed, and the engine is well: open it."""
         with self._lock:
             if not self._is_busy():
                 self._gate.open()
-
-    def _recover_when_calm(self, verdict: Verdict) -> None:
-        """A long calm leaves FAILED: since then the engine has answered, and its memory was no trouble."""
-        if not self.failed:
-            return
-        now = time.monotonic()
-        if not self._answering().answers or verdict.level == "hard":
-            self._calm_since = now
-        elif now - self._calm_since >= self._settings().restart.calm_s:
-            self._leave_failed(f"the engine was well for {now - self._calm_since:.0f} s")
-
-    def _leave_failed(self, reason: str) -> None:
-        if self.failed:
-            self.failed = ""
-            self._restarts = []
-            self._record(Kind.SUPERVISOR_RECOVERED, f"Restarts are possible again: {reason}.", {})

@@ -36,7 +36,7 @@ def main(words: list[str] | None = None) -> int:
             took_s = time.monotonic() - began
             after = [fault for daemon in (open_one, admin) for fault in afterwards(daemon)]
             # Told before the daemons end: they have an opinion of their own about logs, and show all of them.
-            Path("/tmp/fuzz_open.log").write_text(open_one.log()); Path("/tmp/fuzz_admin.log").write_text(admin.log()); Path("/tmp/fuzz_engine.log").write_text(engine.log_path.read_text())
+
             return _verdict(tallies, after, took_s)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +24,6 @@ from ia0_daemon.supervisor.event_metrics import EventMetrics
 from ia0_daemon.supervisor.event_rows import Keep
 from ia0_daemon.supervisor.event_store import EventStore
 
-Eventually = Callable[[Callable[[], object]], None]
 SECRET = "/services/T000/B000/verysecret"
 
 
@@ -77,17 +75,6 @@ def receiver() -> Iterator[Receiver]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@pytest.fixture
-def eventually() -> Eventually:
-    def eventually(condition: Callable[[], object]) -> None:
-        until = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < until, "it did not happen within 20 s"
-            time.sleep(0.01)
-
-    return eventually
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -14,8 +13,7 @@ from ia0_daemon.supervisor.event_kinds import Kind
 from ia0_daemon.supervisor.event_rows import Wanted
 from ia0_daemon.supervisor.events import Event
 from tests.unit.alerts.conftest import Clock, Notebook, Office, Opened, Receiver, settings_with
-
-Eventually = Callable[[Callable[[], object]], None]
+from tests.unit.conftest import Eventually
 
 
 def events(office: Office, *kinds: Kind) -> list[str]:

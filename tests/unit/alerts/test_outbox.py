@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,8 +10,8 @@ import pytest
 from ia0_daemon.alerts.message import Message
 from ia0_daemon.alerts.outbox import Outbox
 from tests.unit.alerts.conftest import Notebook
+from tests.unit.conftest import Eventually
 
-Eventually = Callable[[Callable[[], object]], None]
 Told = list[tuple[str, str | None]]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ia0_daemon.engine.client import Answer, EngineClient, Question
+from ia0_daemon.engine.answer import Answer
+from ia0_daemon.engine.client import EngineClient, Question
 from ia0_daemon.engine.messages import EMBED, Message
 from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.watch import EngineWatch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from ia0_daemon.supervisor.event_rows import Keep
 from ia0_daemon.supervisor.event_store import EventStore
 from ia0_daemon.supervisor.events import Event
 
-Eventually = Callable[[Callable[[], object]], None]
 Open = Callable[..., EventStore]
 KEEP = Keep(count=1000, age_s=86400)
 
@@ -49,17 +47,6 @@ def open_store(path: Path) -> Iterator[Open]:
 @pytest.fixture
 def store(open_store: Open, registry: CollectorRegistry) -> EventStore:
     return open_store(registry)
-
-
-@pytest.fixture
-def eventually() -> Eventually:
-    def eventually(condition: Callable[[], object]) -> None:
-        until = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < until, "it did not happen within 20 s"
-            time.sleep(0.01)
-
-    return eventually
 
 
 @pytest.fixture

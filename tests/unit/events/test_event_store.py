@@ -19,10 +19,10 @@ from ia0_daemon.supervisor.event_metrics import EventMetrics
 from ia0_daemon.supervisor.event_rows import PRUNE_STEP, AlertRow, Keep, Wanted
 from ia0_daemon.supervisor.event_store import EventStore
 from ia0_daemon.supervisor.events import Event
+from tests.unit.conftest import Eventually
 
 Make = Callable[[int], Event]
 Open = Callable[..., EventStore]
-Eventually = Callable[[Callable[[], object]], None]
 
 
 def summaries(store: EventStore, wanted: Wanted = Wanted()) -> list[str]:  # noqa: B008  # frozen

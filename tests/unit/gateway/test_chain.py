@@ -149,6 +149,15 @@ def test_a_restarted_engine_opens_no_breaker(
     assert service.breakers.state("first") == "closed"
 
 
+@BOTH
+def test_a_shared_answer_names_the_model_that_wrote_it(
+    generate: Generate, engine: FakeClient, service: Service, body: dict[str, Any]
+) -> None:
+    engine.script = [EngineError("failed"), FakeAnswer(["Hello"])]
+    response = generate(body | {"params": {"seed": 1}})
+    assert (last_line(response)["model"], response.headers["X-IA0-Model"]) == ("second", "second")
+
+
 TOO_LONG = ContextLengthExceeded("too long", prompt_tokens=600, context_tokens=512)
 LONG = " ".join(["word"] * 600)
 

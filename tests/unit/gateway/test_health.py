@@ -63,7 +63,8 @@ def test_health_tells_of_engine_models_and_memory(http: FlaskClient) -> None:
     body = http.get("/health").get_json()
     assert body["status"] == "ok"
     assert (body["engine"]["reachable"], body["engine"]["version"]) == (True, "0.33.0")
-    assert body["models"] == [{"name": MODEL.name, "tag": TAG, "state": "loaded"}]
+    queue = {"busy": 0, "waiting": 0, "breaker": "closed"}
+    assert body["models"] == [{"name": MODEL.name, "tag": TAG, "state": "loaded", **queue}]
     assert 0 < body["memory"]["daemon_rss_bytes"] < body["memory"]["host_total_bytes"]
 
 
@@ -137,3 +138,11 @@ def test_the_small_listener_has_health_and_metrics_alone(probe: FlaskClient) -> 
 
 def test_health_is_never_kept_by_a_cache(probe: FlaskClient) -> None:
     assert probe.get("/health/ready").headers["Cache-Control"] == "no-store"
+
+
+def test_an_open_breaker_is_a_trouble(http: FlaskClient, service: Service) -> None:
+    service.breakers.limit(1, 60)
+    service.breakers.failed(MODEL.name)
+    body = http.get("/health").get_json()
+    assert (body["status"], body["models"][0]["breaker"]) == ("degraded", "open")
+    assert body["reasons"] == [f"{MODEL.name} is not asked, its breaker is open: it failed too often"]

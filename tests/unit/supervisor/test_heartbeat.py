@@ -83,6 +83,28 @@ def test_a_listener_that_is_not_well_stops_it(case: Case) -> None:
     heart.stop()
 
 
+def test_a_listener_that_has_no_place_for_it_is_alive(case: Case) -> None:
+    port = int(case.url.split(":")[2].split("/")[0])
+    crowd = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(10)]
+    heart = case.heart()
+    assert heart.try_once() == ""
+    heart.stop()
+    for sock in crowd:
+        sock.close()
+
+
+def test_a_heart_in_a_crowd_keeps_its_connection(case: Case) -> None:
+    port = int(case.url.split(":")[2].split("/")[0])
+    heart = case.heart()
+    assert heart.try_once() == ""
+    crowd = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(10)]
+    case.status = 418
+    assert heart.try_once().endswith("says 418")
+    heart.stop()
+    for sock in crowd:
+        sock.close()
+
+
 def test_it_begins_again_when_all_is_well_again(case: Case) -> None:
     case.status = 503
     heart = case.heart(interval_s=0.02)

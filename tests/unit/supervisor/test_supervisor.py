@@ -15,6 +15,7 @@ from ia0_daemon.errors import EngineRestarting
 from ia0_daemon.gate import Gate
 from ia0_daemon.settings.schema import Memory, Restart, Settings
 from ia0_daemon.settings.units import Seconds
+from ia0_daemon.supervisor import restarts as restarts_module
 from ia0_daemon.supervisor import supervisor as module
 from ia0_daemon.supervisor.controller import ControllerError, EngineProcess, HopelessError
 from ia0_daemon.supervisor.event_kinds import Kind
@@ -124,7 +125,8 @@ class Case:
 def case(monkeypatch: pytest.MonkeyPatch) -> Case:
     clock = SimpleNamespace(now=1000.0)
     clock.monotonic = lambda: clock.now
-    monkeypatch.setattr(module, "time", clock)
+    for each in (module, restarts_module):
+        monkeypatch.setattr(each, "time", clock)
     return Case(clock)
 
 
@@ -238,7 +240,7 @@ def test_an_engine_that_is_left_alone_and_answers_may_be_probed(case: Case) -> N
         lambda case: case.supervisor.restart("because"),
         lambda case: case.supervisor.drain(),
         lambda case: case.gate.close("restart", expected_s=1),
-        lambda case: setattr(case.supervisor, "failed", "no such program"),
+        lambda case: setattr(case.supervisor.restarts, "failed", "no such program"),
     ],
     ids=["remedy", "drain", "gate", "failed"],
 )
