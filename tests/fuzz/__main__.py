@@ -1,6 +1,6 @@
 """Bad requests by the thousand: `python -m tests.fuzz`, or `make fuzz`.
 
-    start engines and daemons -> fire at every route -> look at logs and seats -> a table, pass or fail
+    start daemons -> fire at every route -> look at logs and seats -> a table, pass or fail
 
 Fails where an answer was a failure of the daemon's, came late, had another shape than its clients read, where
 a log has a traceback, and where a seat is still taken at the end.
@@ -18,7 +18,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.daemon_process import DaemonProcess, get
-from tests.engine_process import EngineProcess
 from tests.fuzz.daemons import fuzzed
 from tests.fuzz.run import Aim, Tally, fire_all
 
@@ -28,14 +27,13 @@ def main(words: list[str] | None = None) -> int:
     options = _options(words)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "engine").mkdir()
-        with EngineProcess(folder / "engine") as engine, fuzzed(folder, engine.url) as (open_one, admin, key):
+        with fuzzed(folder) as (open_one, admin, key):
             aim = Aim(open_one.port, admin.port, key, options.shots, options.seed)
             began = time.monotonic()
             tallies = [_told(tally) for tally in fire_all(aim, options.processes)]
             took_s = time.monotonic() - began
             after = [fault for daemon in (open_one, admin) for fault in afterwards(daemon)]
-            # Told before the daemons end: they have an opinion of their own about logs, and show all of them.
+            open_one.allow_traceback = admin.allow_traceback = True  # it is told here, with all else
 
             return _verdict(tallies, after, took_s)
 
@@ -62,7 +60,7 @@ def afterwards(daemon: DaemonProcess) -> Iterable[str]:
     if tracebacks:
         at = log.index("Traceback")
         yield f"{tracebacks} tracebacks in the log, the first: {log[max(0, at - 500) : at + 3000]}"
-    odd = [line for line in log.splitlines() if not line.startswith("{")]
+    odd = [line for line in log.split("\n") if line and not line.startswith("{")]
     if odd and not tracebacks:
         yield f"lines of the log that are no JSON: {odd[:3]}"
     errors = re.findall(r'.*"level": ?"(?:ERROR|CRITICAL)".*', log)

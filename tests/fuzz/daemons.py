@@ -1,6 +1,6 @@
-"""The daemons that are fired at: an open one before a real engine, an administrator's before a pretended one.
+"""The daemons that are fired at: an open one, and one with an administrator's key; the engine is pretended.
 
-Owns their configuration: small bounds, so that what is valid after all is answered soon.
+Owns their configuration: small bounds, so that large input is refused and not only long.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BOUNDS = {
 
 
 @contextmanager
-def fuzzed(folder: Path, engine: str) -> Iterator[tuple[DaemonProcess, DaemonProcess, str]]:
+def fuzzed(folder: Path) -> Iterator[tuple[DaemonProcess, DaemonProcess, str]]:
     """Start both; gives them and the administrator's key."""
     key, digest = new_key()
     for name in ("open", "admin"):
@@ -29,5 +29,5 @@ def fuzzed(folder: Path, engine: str) -> Iterator[tuple[DaemonProcess, DaemonPro
         admin = DaemonProcess(folder / "admin", pretended, BOUNDS)
         keys = f'[[auth.keys]]\nname = "admin"\nsha256 = "{digest}"\nadmin = true\n'
         admin.config_path.write_text(admin.config_path.read_text() + keys)
-        with DaemonProcess(folder / "open", engine, BOUNDS) as open_one, admin:
+        with DaemonProcess(folder / "open", pretended, BOUNDS) as open_one, admin:
             yield open_one, admin, key

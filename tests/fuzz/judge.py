@@ -28,7 +28,7 @@ def faults(shot: Shot, path: str, outcome: Outcome) -> list[str]:
     if outcome.end == "closed" and len(outcome.answers) < shot.answers:
         found.append("closed without the answer that was due")
     for answer in outcome.answers:
-        found += _of_answer(answer, path, has_body=shot.has_body)
+        found += _of_answer(answer, path if shot.is_here else "/", has_body=shot.has_body)
     return found
 
 

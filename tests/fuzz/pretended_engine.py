@@ -1,6 +1,6 @@
-"""An engine that takes every change of its models and makes none, so that administrators may be fuzzed, too.
+"""An engine that answers everything at once and changes nothing, so that administrators may be fuzzed, too.
 
-Owns the answers: what Ollama says of a body that it cannot read, success otherwise.
+Owns the answers: what Ollama says of a body that it cannot read, two words or success otherwise.
 """
 
 from __future__ import annotations
@@ -19,6 +19,21 @@ _GIVEN: dict[str, dict[str, Any]] = {
     "/api/version": {"version": "0.33.0"},
     "/api/tags": _LISTED,
     "/api/ps": _LISTED,
+}
+
+_END = {
+    "done": True,
+    "done_reason": "stop",
+    "prompt_eval_count": 7,
+    "eval_count": 2,
+    "eval_duration": 30_000_000,
+}
+_WRITTEN: dict[str, list[dict[str, Any]]] = {
+    "/api/chat": [
+        {"message": {"role": "assistant", "content": "Hello"}, "done": False},
+        {"message": {"role": "assistant", "content": ""}, **_END},
+    ],
+    "/api/generate": [{"response": "Hello", "done": False}, {"response": "", **_END}],
 }
 
 
@@ -40,10 +55,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(201, None)
             return
         try:
-            named = isinstance(json.loads(body), dict)
+            asked = json.loads(body)
         except (ValueError, RecursionError):
-            named = False
-        self._send(*((200, {"status": "success"}) if named else (400, {"error": "invalid request"})))
+            asked = None
+        if not isinstance(asked, dict):
+            self._send(400, {"error": "invalid request"})
+        elif self.path in _WRITTEN:
+            self._write(_WRITTEN[self.path])
+        elif self.path == "/api/embed":
+            texts = asked.get("input", [])
+            vectors = [[0.6, 0.8]] * (1 if isinstance(texts, str) else len(texts))
+            self._send(200, {"model": TAG, "embeddings": vectors, "prompt_eval_count": 2})
+        else:
+            self._send(200, {"status": "success"})
 
     def do_DELETE(self) -> None:
         self.do_POST()
@@ -57,6 +81,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.readline()
         self.rfile.readline()
         return b"".join(pieces)
+
+    def _write(self, lines: list[dict[str, Any]]) -> None:
+        body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
 
     def _send(self, status: int, value: dict[str, Any] | None) -> None:
         body = json.dumps(value).encode() if value is not None else b""

@@ -106,7 +106,9 @@ def _chunks(draw: st.DrawFn, target: Target) -> Shot:
 @st.composite
 def _lines(draw: st.DrawFn) -> Shot:
     noise = st.binary(min_size=1, max_size=200).map(lambda data: data + b"\r\n\r\n")
-    return Shot("request lines", draw(st.sampled_from(LINES) | noise), answers=0, is_clean=False)
+    return Shot(
+        "request lines", draw(st.sampled_from(LINES) | noise), answers=0, is_here=False, is_clean=False
+    )
 
 
 @st.composite

@@ -62,7 +62,7 @@ class Aim:
 
     port: int
     admin_port: int
-    """A daemon whose engine only pretends: what administrators may do changes models."""
+    """A daemon with an administrator's key."""
     admin_key: str
     shots: int
     seed: int

@@ -22,6 +22,8 @@ class Shot:
     """How many answers are due; 0: there may be one, or the daemon waits for more, or it hangs up."""
     has_body: bool = True
     """Whether the answer has a body: that to HEAD has none."""
+    is_here: bool = True
+    """Whether it asks for the target's path."""
     is_clean: bool = True
     """Whether the connection is good for another request afterwards."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from ia0_daemon.gateway import health
@@ -51,6 +52,26 @@ class ModelHealth(msgspec.Struct, forbid_unknown_fields=True):
     tag: str
     """Its name in the engine."""
     state: State
+    busy: int
+    """Slots in which it writes."""
+    waiting: int
+    """Requests that wait for one."""
+    breaker: str
+    """`open` while it is passed over, for it failed too often."""
+
+
+class StoreHealth(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether the shared store answers."""
+
+    up: bool
+    error: str | None
+
+
+class UsageHealth(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether the tokens of a day are kept over a restart of the daemon."""
+
+    kept: bool
+    error: str | None
 
 
 class MemoryHealth(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,6 +100,10 @@ class Health(msgspec.Struct, forbid_unknown_fields=True):
     models: list[ModelHealth]
     memory: MemoryHealth
     timestamp: str
+    shared_store: StoreHealth | UnsetType = UNSET
+    """Where limits and kept answers are shared; absent where no store is configured."""
+    usage: UsageHealth | UnsetType = UNSET
+    """Absent where no key has a limit of a day."""
 
 
 OPERATIONS = (

@@ -10,6 +10,7 @@ restart is not begun while one is under way (`pulls.py`).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -48,18 +49,18 @@ def transfer(visit: Visit) -> Response:
 
 
 def change(visit: Visit) -> Response:
-    """Hand a change through."""
+    """Hand a change through. Its path was unquoted for us: what a digest may bear is quoted again."""
     http, call = visit.http, visit.call
     visit.service.admission.enter(call.resources, visit.live.settings.server.max_in_flight)
     call.resources.callback(visit.live.watch.look_soon)
     size = http.content_length or 0
-    relayed = relay_of(visit).ask(http.method, http.path, call.patience, body=_pieces(http), size=size)
+    relayed = relay_of(visit).ask(http.method, quote(http.path), call.patience, body=_pieces(http), size=size)
     return hand_through(visit, relayed)
 
 
 def look(visit: Visit) -> Response:
     """Ask whether a blob is there."""
-    relayed = relay_of(visit).ask("HEAD", visit.http.path, visit.call.patience)
+    relayed = relay_of(visit).ask("HEAD", quote(visit.http.path), visit.call.patience)
     return hand_through(visit, relayed)
 
 

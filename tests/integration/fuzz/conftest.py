@@ -1,4 +1,4 @@
-"""The engine and the daemons that bad requests are fired at, shared by the tests of this folder."""
+"""The daemons that bad requests are fired at, and one before a real engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.daemon_process import DaemonProcess
 from tests.engine_process import EngineProcess
-from tests.fuzz.daemons import fuzzed
+from tests.fuzz.daemons import BOUNDS, fuzzed
 
 Fuzzed = tuple[DaemonProcess, DaemonProcess, str]
 
@@ -16,7 +16,15 @@ Fuzzed = tuple[DaemonProcess, DaemonProcess, str]
 @pytest.fixture(scope="session")
 def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
     """One that is open, one with an administrator's key, and the key."""
-    folder = tmp_path_factory.mktemp("fuzz")
-    (folder / "engine").mkdir()
-    with EngineProcess(folder / "engine") as engine, fuzzed(folder, engine.url) as running:
+    with fuzzed(tmp_path_factory.mktemp("fuzz")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def real_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """A daemon before the embedded engine, whose answers are short."""
+    with (
+        EngineProcess(tmp_path_factory.mktemp("engine")) as engine,
+        DaemonProcess(tmp_path_factory.mktemp("daemon"), engine.url, BOUNDS) as running,
+    ):
         yield running

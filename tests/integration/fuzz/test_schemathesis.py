@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.fuzz.conftest import Fuzzed
+from tests.daemon_process import DaemonProcess
 
 CHECKS = (
     "not_a_server_error",
@@ -21,11 +21,11 @@ CHECKS = (
 LIMIT_S = 300
 
 
-def test_no_server_error_and_no_answer_outside_the_schema(daemons: Fuzzed, tmp_path: Path) -> None:
+def test_no_server_error_and_no_answer_outside_the_schema(real_daemon: DaemonProcess, tmp_path: Path) -> None:
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         "run",
-        f"{daemons[0].url}/openapi.json",
+        f"{real_daemon.url}/openapi.json",
         f"--checks={','.join(CHECKS)}",
         "--phases=examples,coverage,fuzzing",
         "--max-examples=40",
