@@ -126,8 +126,11 @@ def _good(row: Operation, status: int, schemas: Schemas) -> dict[str, Any]:
 
 
 def _stream(row: Operation, schemas: Schemas) -> Schema:
-    """OpenAPI 3.1 has no word for a stream's messages: it is a text, and an extension names them."""
-    said: Schema = {"type": "string", "description": "A stream of messages, as they are written."}
+    """OpenAPI 3.1 has no word for a stream's messages; an extension names them.
+
+    No type: some programs take a stream for one text, others for its messages.
+    """
+    said: Schema = {"description": "A stream of messages, as they are written."}
     if not row.stream_gives:
         return said
     kinds = (*row.stream_gives, shape_of(row.path).kind)
