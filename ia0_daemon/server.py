@@ -22,26 +22,18 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import disable_created_metrics
 
 from ia0_daemon import __version__, descriptors, logs
+from ia0_daemon.bind import CannotListen, bind_both, take_over
 from ia0_daemon.control import CommandError, ControlServer, Handler
 from ia0_daemon.control_file import SocketInUseError
 from ia0_daemon.ending import SPARE_S, Ending
-from ia0_daemon.engine.client import EngineClient
-from ia0_daemon.engine.control import EngineControl
-from ia0_daemon.engine.watch import EngineWatch
-from ia0_daemon.engine.wire import Wire
-from ia0_daemon.gate import Gate
-from ia0_daemon.gateway.answer_cache import AnswerCache
-from ia0_daemon.gateway.answer_store import StoreError, open_store
 from ia0_daemon.gateway.app import api, probes
+from ia0_daemon.gateway.assemble import live_of, live_with_engine_of, service_of
 from ia0_daemon.gateway.health import model_state, not_ready_because
-from ia0_daemon.gateway.language import LanguageDetector
-from ia0_daemon.gateway.limits import Limiter
 from ia0_daemon.gateway.listener import Listener
-from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.record import record_refusal
-from ia0_daemon.gateway.service import Live, Service
+from ia0_daemon.gateway.shared_store import open_store
 from ia0_daemon.gateway.turned_away import MOST_FAREWELLS
-from ia0_daemon.settings import engine_address, listen_address
+from ia0_daemon.settings import listen_address
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.restart import changed_needing_restart
 from ia0_daemon.supervisor.supervision import LAST_RESTART_S, Supervision
@@ -53,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+    from ia0_daemon.gateway.service import Live
     from ia0_daemon.settings.load import Source
     from ia0_daemon.settings.schema import Settings
 
@@ -64,12 +57,6 @@ PROBE_CONNECTIONS = 100
 PROBE_BODY_BYTES = 64 * 1024
 # A probe is answered in milliseconds; in seconds.
 PROBE_END_S = 3.0
-# Connections that wait in the kernel until they are accepted.
-BACKLOG = 1024
-
-
-class CannotListen(Exception):
-    """An address of the configuration cannot be bound."""
 
 
 class Daemon:
@@ -85,23 +72,13 @@ class Daemon:
         """`handed`: listening sockets of systemd's, in place of those that would be bound here."""
         self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
-        gate = Gate(settings.restart.max_waiting, settings.restart.max_wait_s)
         # One to the engine for each request under way; and those of both listeners that are turned away.
         others = settings.server.max_in_flight + PROBE_CONNECTIONS + 2 * MOST_FAREWELLS
         self._connections = descriptors.fitting(settings.server.max_connections, others)
-        self._answer_store = open_store(settings.shared)
-        self.service = Service(
-            _live(settings),
-            Metrics(),
-            gate,
-            cache=AnswerCache(settings.cache, self._answer_store),
-            limiter=Limiter(settings.shared, settings.auth.usage_path),
-        )
-        self.service.metrics.watch_limits(self.service.limiter)
-        self.service.apply(self.service.live)
+        self._store = open_store(settings.shared)
+        self.service = service_of(settings, self._store)
         self.supervision = Supervision(self.service, source)
-        self.service.metrics.watch(self.service)
-        bind = partial(_take_over, handed) if handed else _bind_both
+        bind = partial(take_over, handed) if handed else bind_both
         self._api_socket, self._probe_socket = bind(settings.server.listen, settings.server.health_listen)
         commands: dict[str, Handler] = {"reload": lambda _: self.reload(), "status": lambda _: self.status()}
         self._control = ControlServer(settings.server.socket_path, commands | self.supervision.commands())
@@ -111,6 +88,8 @@ class Daemon:
         server, metrics = self.service.live.settings.server, self.service.metrics
         self._control.start()
         self.service.live.watch.start()
+        if self._store is not None:
+            self._store.start()
         self._listeners = [
             Listener(
                 api(self.service),
@@ -159,8 +138,8 @@ class Daemon:
         for listener in self._listeners:
             listener.stop()
         self.service.limiter.close()
-        if self._answer_store is not None:
-            self._answer_store.close()
+        if self._store is not None:
+            self._store.close()
         log.info("stopped", extra={"event": "stopped", "cut": lost})
 
     def reload(self) -> dict[str, Any]:
@@ -223,14 +202,14 @@ class Daemon:
             keys = ", ".join(waiting)
             self._refuse(f"{keys} changed, which needs a restart; nothing was applied", waiting)
         if new.engine == old.settings.engine:
-            self.service.apply(Live.of(new, old.client, old.watch, _detector(new, old)))
+            self.service.apply(live_with_engine_of(old, new))
         else:
             self._change_engine(new, old)
         logs.set_level(new.log.level)
 
     def _change_engine(self, new: Settings, old: Live) -> None:
         """Requests under way go on with the engine that they were asked of."""
-        live = _live(new, old)
+        live = live_of(new, old)
         live.watch.start()
         self.service.apply(live)
         old.watch.stop()
@@ -262,7 +241,7 @@ def run(source: Source) -> int:
     except ConfigError as error:
         sys.stderr.write("".join(f"{line}\n" for line in error.lines()))
         return 1
-    except (CannotListen, WrongSockets, SocketInUseError, StoreError, OSError) as error:
+    except (CannotListen, WrongSockets, SocketInUseError, OSError) as error:
         notifier.status(f"not started: {error}")
         sys.stderr.write(f"{error}\n")
         return 1
@@ -289,53 +268,3 @@ def _reload(daemon: Daemon) -> None:
         daemon.reload()
     except CommandError as error:
         log.debug("SIGHUP: %s", error)  # `reload` has logged the refusal
-
-
-def _live(settings: Settings, old: Live | None = None) -> Live:
-    address = engine_address.parse(settings.engine.host)
-    control = EngineControl(address, settings.engine.control_timeout_s)
-    watch = EngineWatch(control, settings.engine.poll_interval_s)
-    wire = Wire(address, settings.engine.connect_timeout_s)
-    client = EngineClient(wire, watch, settings.engine)
-    return Live.of(settings, client, watch, _detector(settings, old))
-
-
-def _detector(settings: Settings, old: Live | None) -> LanguageDetector | None:
-    """Give what tells languages apart, where a model is for one; it is memory that others do without."""
-    if not any(model.languages for model in settings.models.values()):
-        return None
-    if old is not None and old.detector is not None and old.settings.routing == settings.routing:
-        return old.detector
-    return LanguageDetector(settings.routing.languages, settings.routing.certainty_percent)
-
-
-def _take_over(
-    handed: Sequence[socket.socket], listen: str, health_listen: str
-) -> tuple[socket.socket, socket.socket | None]:
-    """Use what systemd hands over, each at the address of its setting."""
-    wanted = {"server.listen": listen, "server.health_listen": health_listen}
-    found = sockets.matched(handed, {key: text for key, text in wanted.items() if text})
-    return found["server.listen"], found.get("server.health_listen")
-
-
-def _bind_both(listen: str, health_listen: str) -> tuple[socket.socket, socket.socket | None]:
-    api_socket = _bind("server.listen", listen)
-    try:
-        return api_socket, _bind("server.health_listen", health_listen) if health_listen else None
-    except CannotListen:
-        api_socket.close()
-        raise
-
-
-def _bind(key: str, text: str) -> socket.socket:
-    address = listen_address.parse(text)
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((address.host, address.port))
-        sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise CannotListen(f"{key}: {text} cannot be listened on: {error.strerror}") from error
-    return sock

@@ -1,7 +1,7 @@
-"""Starts a real Redis for a test, on a free loopback port, and leaves nothing of it behind.
+"""Starts a real Redis or Valkey for a test, on a free loopback port, and leaves nothing of it behind.
 
-    with StoreProcess(tmp_path) as store:
-        Limiter(Shared(url=store.url), "")
+    with StoreProcess(tmp_path, "--requirepass", "word") as store:
+        open_store(Shared(url=f"valkey://:word@127.0.0.1:{store.port}/0"))
 
 It keeps nothing on the disk: `kill` and `start` give an empty one on the same port.
 """
@@ -19,25 +19,36 @@ from types import TracebackType
 
 import valkey
 
+from tests.certificate import Certificate
 from tests.engine_process import free_port
 
-PROGRAM = "redis-server"
+PROGRAMS = ("valkey-server", "redis-server")
 REMEDY = (
-    f"{PROGRAM} is not installed: apt-get install --no-install-recommends redis-server (docs/development.md)"
+    f"none of {', '.join(PROGRAMS)} is installed: "
+    "apt-get install --no-install-recommends redis-server (docs/development.md)"
 )
 
 _LIMIT_S = 30.0
 _PAUSE_S = 0.02
 
 
-class StoreProcess:
-    """One Redis with its log in a folder."""
+def program() -> str:
+    """The store's program on this machine."""
+    places = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin"
+    found = next(filter(None, (shutil.which(name, path=places) for name in PROGRAMS)), None)
+    assert found, REMEDY
+    return found
 
-    def __init__(self, folder: Path, *options: str) -> None:
+
+class StoreProcess:
+    """One store with its log in a folder; with a certificate it speaks TLS alone."""
+
+    def __init__(self, folder: Path, *options: str, tls: Certificate | None = None) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._log_path = folder / "redis.log"
-        self.options = list(options)
+        self._log_path = folder / "store.log"
+        ports = ["--port", str(self.port)] if tls is None else _tls(self.port, tls)
+        self._options = [*ports, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *options]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> StoreProcess:
@@ -51,23 +62,9 @@ class StoreProcess:
 
     def start(self) -> None:
         """Start it (again, on the same port) and wait until it takes connections."""
-        program = shutil.which(PROGRAM, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
-        assert program, REMEDY
-        command = [
-            program,
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            str(self.port),
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
+        command = [program(), *self._options]
         with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, *self.options], stdout=log, stderr=log, cwd=self._log_path.parent
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._log_path.parent)
         until = time.monotonic() + _LIMIT_S
         while not self._takes_connections():
             assert self._process.poll() is None, self._log_path.read_text()
@@ -75,7 +72,7 @@ class StoreProcess:
             time.sleep(_PAUSE_S)
 
     def kill(self) -> None:
-        """SIGKILL, and wait."""
+        """SIGKILL, frozen or not, and wait."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(_LIMIT_S)
@@ -88,9 +85,9 @@ class StoreProcess:
         """Let it answer again."""
         self._signal(signal.SIGCONT)
 
-    def client(self) -> valkey.Valkey:
+    def client(self, password: str | None = None) -> valkey.Valkey:
         """A client of the test's own; close it."""
-        return valkey.Valkey(port=self.port, decode_responses=True)
+        return valkey.Valkey(port=self.port, password=password, decode_responses=True)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -102,3 +99,8 @@ class StoreProcess:
         except ConnectionRefusedError:
             return False
         return True
+
+
+def _tls(port: int, files: Certificate) -> list[str]:
+    ports = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+    return [*ports, "--tls-cert-file", files.path, "--tls-key-file", files.key_path]

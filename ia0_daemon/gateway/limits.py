@@ -20,7 +20,7 @@ from ia0_daemon.gateway.hold import Books, add, hold
 from ia0_daemon.gateway.quota import NO_QUOTA, Quota
 from ia0_daemon.gateway.seats import Seats
 from ia0_daemon.gateway.shared_days import SharedDays
-from ia0_daemon.gateway.shared_store import LOOK_S, SharedStore, StoreAway, StoreState, address
+from ia0_daemon.gateway.shared_store import StoreAway
 from ia0_daemon.gateway.usage import DayBook
 from ia0_daemon.gateway.usage_database import UsageDatabase, UsageState
 from ia0_daemon.gateway.windows import LocalWindows
@@ -28,7 +28,8 @@ from ia0_daemon.gateway.windows import LocalWindows
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from ia0_daemon.settings.schema import ApiKey, Shared
+    from ia0_daemon.gateway.shared_store import SharedStore, StoreState
+    from ia0_daemon.settings.schema import ApiKey
 
 
 class Limiter:
@@ -36,26 +37,19 @@ class Limiter:
 
     def __init__(
         self,
-        shared: Shared,
+        store: SharedStore | None,
         usage_path: str,
-        report: Callable[[bool, str], None] | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        look_s: float = LOOK_S,
     ) -> None:
-        """`report` hears, from any thread, when the shared store goes (False and why) and is back (True).
-
-        Raises `ConfigError` where `shared.url_file` holds no address.
-        """
         self._book = DayBook(wall)
         self._local = Books(LocalWindows(clock), self._book)
         self._seats = Seats()
-        self._store: SharedStore | None = None
+        self._store = store
         self._database: UsageDatabase | None = None
-        url = address(shared)
-        if url:
-            self._share(SharedStore(url, shared.prefix, shared.timeout_s, report, look_s), shared.prefix)
+        if store is not None:
+            self._share(store)
         elif usage_path:
             self._database = UsageDatabase(Path(usage_path), self._book)
             self._database.start()
@@ -100,10 +94,9 @@ class Limiter:
         add(self._local, key, tokens)
 
     def close(self) -> None:
-        """End the threads; the day's tokens are written as far as their place is there."""
+        """Write the day's tokens as far as their place is there; before the store is closed."""
         if self._store is not None:
             self._hand_over_at_end(self._store)
-            self._store.close()
         if self._database is not None:
             self._database.close()
 
@@ -122,15 +115,16 @@ class Limiter:
         if key.max_concurrent:
             self._seats.leave(key)
 
-    def _share(self, store: SharedStore, prefix: str) -> None:
+    def _share(self, store: SharedStore) -> None:
         # Late: it costs memory that a daemon without a store does not need.
         from limits.storage import RedisStorage
 
-        counts = RedisStorage("valkey://", connection_pool=store.pool, key_prefix=f"{prefix}:limits")
-        days = SharedDays(counts, self._book)
-        self._store, self._shared = store, Books(counts, days)
-        self._days = days
-        store.start(days.hand_over)
+        counts = RedisStorage(
+            "valkey://", connection_pool=store.client.connection_pool, key_prefix=f"{store.prefix}:limits"
+        )
+        self._days = SharedDays(counts, self._book)
+        self._shared = Books(counts, self._days)
+        store.when_there(self._days.hand_over)
 
     def _hand_over_at_end(self, store: SharedStore) -> None:
         try:

@@ -20,7 +20,7 @@ from ia0_daemon.gateway.pulls import Pulls
 from ia0_daemon.gateway.routing import Router
 from ia0_daemon.gateway.slots import Slots
 from ia0_daemon.keys import KeyRing
-from ia0_daemon.settings.schema import Cache, Routing, Shared
+from ia0_daemon.settings.schema import Cache, Routing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ class Service:
     cache: AnswerCache = field(default_factory=lambda: AnswerCache(Cache(), None))
     pulls: Pulls = field(default_factory=Pulls)
     """Models on their way to the engine by this daemon's routes; no restart is begun meanwhile."""
-    limiter: Limiter = field(default_factory=lambda: Limiter(Shared(), ""))
+    limiter: Limiter = field(default_factory=lambda: Limiter(None, ""))
     is_hopeful: Callable[[], bool] = bool
     """Whether an engine that is not there now will probably be there again soon; the supervisor's word."""
     supervisor_status: Callable[[], dict[str, object]] = dict

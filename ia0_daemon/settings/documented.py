@@ -3,16 +3,16 @@
 Owns reading them from the source, since Python keeps no docstring of a field.
 Never words anything itself.
 
-    schema.py -> ast -> Words(section, fields)
+    the section's module -> ast -> Words(section, fields)
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from dataclasses import dataclass
 
-from ia0_daemon.settings import schema
 from ia0_daemon.settings.schema import Section
 
 
@@ -26,7 +26,7 @@ class Words:
 
 def words(section: type[Section]) -> Words:
     """The docstrings of a section, each on one line per paragraph."""
-    tree = ast.parse(inspect.getsource(schema))
+    tree = ast.parse(inspect.getsource(sys.modules[section.__module__]))
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == section.__name__:
             return Words(_flat(ast.get_docstring(node) or ""), _fields(node))

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import PurePosixPath
-from urllib.parse import urlsplit
 
+from ia0_daemon.settings import store_address
 from ia0_daemon.settings.findings import Finding
 from ia0_daemon.settings.languages import LANGUAGES
 from ia0_daemon.settings.schema import Settings
 
 PROMPT = "{prompt}"
-STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 # A faulty entry of the list shifts the others' numbers, so these rules wait until there is none.
 _KEYS = ("auth.keys",)
 
@@ -93,9 +92,9 @@ def the_store_has_one_address(settings: Settings) -> Iterator[Finding]:
     if shared.url and shared.url_file:
         rule = "is set beside shared.url; leave one of them empty"
         yield Finding("shared.url_file", shared.url_file, rule, ("shared.url",))
-    if shared.url and not is_store_url(shared.url):
-        schemes = ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
-        yield Finding("shared.url", None, f"does not begin with one of {schemes} and a host")
+    rule = store_address.broken_rule(shared.url) if shared.url else ""
+    if rule:
+        yield Finding("shared.url", None, rule)
 
 
 def state_paths_are_absolute(settings: Settings) -> Iterator[Finding]:
@@ -117,15 +116,6 @@ def expiry(text: str) -> datetime | None:
     except ValueError:
         return None
     return when if when.tzinfo is not None else None
-
-
-def is_store_url(url: str) -> bool:
-    """Say whether an address has the form of a Valkey's or a Redis'."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in STORE_SCHEMES and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        return False
 
 
 GATEWAY_RULES = (

@@ -16,6 +16,7 @@ from ia0_daemon.gate import Gate
 from ia0_daemon.gateway.limits import Limiter
 from ia0_daemon.gateway.metrics import Metrics
 from ia0_daemon.gateway.service import Live, Service
+from ia0_daemon.gateway.shared_store import open_store
 from ia0_daemon.settings.load import Source
 from ia0_daemon.settings.schema import Shared
 from ia0_daemon.supervisor.baseline import Baselines
@@ -49,8 +50,8 @@ def printed(tmp_path: Path) -> set[str]:
     service = Service(live, metrics, Gate(1, 1))
     metrics.watch(service)
     limiters = [
-        Limiter(Shared(), str(tmp_path / "usage.db")),
-        Limiter(Shared(url="valkey://127.0.0.1:1"), ""),  # nobody is there
+        Limiter(None, str(tmp_path / "usage.db")),
+        Limiter(open_store(Shared(url="valkey://127.0.0.1:1")), ""),  # nobody is there
     ]
     for limiter in limiters:
         metrics.watch_limits(limiter)

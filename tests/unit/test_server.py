@@ -6,19 +6,23 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ia0_daemon.bind import CannotListen
 from ia0_daemon.control import CommandError
-from ia0_daemon.server import CannotListen, Daemon, run
+from ia0_daemon.server import Daemon, run
+from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.load import Source
 from tests.daemon_process import get, to_toml, wait_until_refused
 from tests.engine_process import free_port
 from tests.scripted_engine import TAG, ScriptedEngine, piece, say, until, whole
 
+LIMIT_S = 30.0
 STREAM = {"prompt": "Hi", "stream": True}
 
 
@@ -210,6 +214,33 @@ def test_a_wrong_configuration_ends_the_start_with_every_fault(
     said = capsys.readouterr().err
     assert "limits.max_tokens" in said
     assert "limits.unheard_of" in said
+
+
+def test_a_daemon_looks_for_its_shared_store_until_it_ends(
+    start: Callable[[], Daemon], configured: Configured
+) -> None:
+    configured.settings["shared"] = {"url": f"valkey://127.0.0.1:{free_port()}"}
+    configured.write()
+    daemon = start()
+    ends = time.monotonic() + LIMIT_S
+    while is_store_up(daemon):
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    daemon.stop()
+    assert "ia0-shared-store" not in [thread.name for thread in threading.enumerate()]
+
+
+def is_store_up(daemon: Daemon) -> bool:
+    state = daemon.service.limiter.shared_state
+    assert state is not None
+    return state.is_up
+
+
+def test_a_file_without_a_stores_address_ends_the_start(configured: Configured, tmp_path: Path) -> None:
+    configured.settings["shared"] = {"url_file": str(tmp_path / "url")}
+    configured.write()
+    with pytest.raises(ConfigError, match=r"shared\.url_file: .* cannot be read"):
+        Daemon(configured.source, configured.source.load())
 
 
 def test_the_status_tells_what_an_operator_asks_first(daemon: Daemon, configured: Configured) -> None:

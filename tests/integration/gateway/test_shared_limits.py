@@ -8,23 +8,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from ia0_daemon.errors import RateLimited
 from ia0_daemon.gateway.limits import Limiter
-from ia0_daemon.gateway.shared_store import StoreState
+from ia0_daemon.gateway.shared_store import StoreState, open_store
 from ia0_daemon.settings.schema import ApiKey, Shared
 from ia0_daemon.settings.units import Seconds
+from tests.certificate import certificate
 from tests.store_process import StoreProcess
 
 _LIMIT_S = 30.0
@@ -40,20 +34,27 @@ def store(tmp_path: Path) -> Iterator[StoreProcess]:
         yield running
 
 
+@contextmanager
+def limiter_at(**shared: object) -> Iterator[Limiter]:
+    """The limiter of a daemon, with a store of its own."""
+    store = open_store(Shared(**shared), LOOK_S)
+    assert store is not None
+    limiter = Limiter(store, "")
+    store.start()
+    try:
+        yield limiter
+    finally:
+        limiter.close()
+        store.close()
+
+
 @pytest.fixture
 def make(store: StoreProcess) -> Iterator[Make]:
     """Make the limiter of one more daemon."""
-    made: list[Limiter] = []
-
-    def limiter(**changes: object) -> Limiter:
-        report = changes.pop("report", None)
-        shared = Shared(**{"url": store.url, "timeout_s": Seconds(TIMEOUT_S), **changes})
-        made.append(Limiter(shared, "", report, look_s=LOOK_S))
-        return made[-1]
-
-    yield limiter
-    for one in made:
-        one.close()
+    with ExitStack() as made:
+        yield lambda **changes: made.enter_context(
+            limiter_at(**{"url": store.url, "timeout_s": Seconds(TIMEOUT_S), **changes})
+        )
 
 
 def key(**limits: int) -> ApiKey:
@@ -68,15 +69,11 @@ def enters(limiter: Limiter, of: ApiKey) -> bool:
     return True
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
+def wait_until(limiter: Limiter, *, up: bool) -> None:
     until = time.monotonic() + _LIMIT_S
-    while not condition():
+    while limiter.shared_state is None or limiter.shared_state.is_up is not up:
         assert time.monotonic() < until
         time.sleep(0.01)
-
-
-def wait_until(limiter: Limiter, *, up: bool) -> None:
-    wait_for(lambda: limiter.shared_state is not None and limiter.shared_state.is_up is up)
 
 
 def test_two_daemons_count_requests_as_one(make: Make) -> None:
@@ -113,10 +110,9 @@ def test_many_threads_of_two_daemons_take_exactly_the_limit(make: Make) -> None:
     assert (len(taken), sum(taken)) == (120, 50)
 
 
-def test_the_days_tokens_outlive_a_restart_of_the_daemon(make: Make) -> None:
-    first = make()
-    first.settle(key(tokens_per_day=10), 10)
-    first.close()
+def test_the_days_tokens_outlive_a_restart_of_the_daemon(make: Make, store: StoreProcess) -> None:
+    with limiter_at(url=store.url) as first:
+        first.settle(key(tokens_per_day=10), 10)
     assert not enters(make(), key(tokens_per_day=10))
 
 
@@ -139,54 +135,40 @@ def test_fleets_with_prefixes_of_their_own_do_not_share(make: Make) -> None:
     assert enters(make(prefix="b"), shop)
 
 
-def test_a_password_is_taken_and_a_wrong_one_is_a_store_that_is_away(tmp_path: Path) -> None:
-    with StoreProcess(tmp_path, "--requirepass", "hush") as store:
-        for word, up in (("hush", True), ("wrong-word", False)):
-            url = store.url.replace("://", f"://:{word}@")
-            limiter = Limiter(Shared(url=url), "", look_s=LOOK_S)
-            assert enters(limiter, key(requests_per_minute=5))
-            assert limiter.shared_state is not None
-            assert limiter.shared_state.is_up is up
-            assert word not in limiter.shared_state.error
-            limiter.close()
+@pytest.mark.parametrize(("word", "up"), [("hush", True), ("wrong-word", False)])
+def test_a_password_is_taken_and_a_wrong_one_is_a_store_that_is_away(
+    tmp_path: Path, word: str, up: bool
+) -> None:
+    process = StoreProcess(tmp_path, "--requirepass", "hush")
+    url = process.url.replace("://", f"://:{word}@")
+    with process, limiter_at(url=url) as limiter:
+        assert enters(limiter, key(requests_per_minute=5))
+        assert limiter.shared_state is not None
+        assert limiter.shared_state.is_up is up
+        assert word not in limiter.shared_state.error
 
 
 def test_the_way_to_the_store_may_be_tls(tmp_path: Path) -> None:
-    certificate, private = _certificate(tmp_path)
-    options = ["--tls-cert-file", certificate, "--tls-key-file", private, "--tls-ca-cert-file", certificate]
-    store = StoreProcess(tmp_path)
-    store.options = ["--port", "0", "--tls-port", str(store.port), "--tls-auth-clients", "no", *options]
-    with store:
+    own = certificate(tmp_path, "127.0.0.1")
+    with StoreProcess(tmp_path, tls=own) as store:
         for scheme in ("rediss", "valkeys"):
-            url = f"{scheme}://127.0.0.1:{store.port}/0?ssl_ca_certs={certificate}"
-            limiter = Limiter(Shared(url=url, timeout_s=Seconds(5)), "", look_s=LOOK_S)
-            enters(limiter, key(requests_per_minute=3))
-            assert limiter.shared_state == StoreState(is_up=True)
-            limiter.close()
-        stranger = Limiter(Shared(url=f"rediss://127.0.0.1:{store.port}/0"), "", look_s=LOOK_S)
-        assert enters(stranger, key(requests_per_minute=3))
-        assert stranger.shared_state is not None
-        assert "certificate verify failed" in stranger.shared_state.error
-        stranger.close()
+            url = f"{scheme}://127.0.0.1:{store.port}/0?ssl_ca_certs={own.path}"
+            with limiter_at(url=url, timeout_s=Seconds(5)) as limiter:
+                enters(limiter, key(requests_per_minute=3))
+                assert limiter.shared_state == StoreState(is_up=True)
 
 
-def _certificate(folder: Path) -> tuple[str, str]:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "store")])
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(alternative, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(private, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    (folder / "key.pem").write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return str(folder / "cert.pem"), str(folder / "key.pem")
+@pytest.mark.parametrize(("host", "trusted"), [("127.0.0.1", False), ("127.0.0.2", True)])
+def test_a_store_that_is_not_who_it_should_be_is_away(tmp_path: Path, host: str, trusted: bool) -> None:
+    """Its certificate is of nobody who is trusted, or of another host."""
+    own = certificate(tmp_path, host)
+    with StoreProcess(tmp_path, tls=own) as store:
+        options = f"?ssl_ca_certs={own.path}" if trusted else ""
+        url = f"rediss://127.0.0.1:{store.port}/0{options}"
+        with limiter_at(url=url, timeout_s=Seconds(5)) as limiter:
+            assert enters(limiter, key(requests_per_minute=3))
+            assert limiter.shared_state is not None
+            assert "certificate verify failed" in limiter.shared_state.error
 
 
 def test_the_address_may_stand_in_a_file(make: Make, store: StoreProcess, tmp_path: Path) -> None:
@@ -212,8 +194,7 @@ def test_it_says_once_that_the_store_is_away_and_once_that_it_is_back(
     make: Make, store: StoreProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "ia0_daemon")
-    told: list[tuple[bool, bool]] = []
-    limiter = make(report=lambda up, why: told.append((up, bool(why))))
+    limiter = make()
     assert enters(limiter, key(requests_per_minute=1000))
     store.kill()
     for _ in range(50):
@@ -221,8 +202,6 @@ def test_it_says_once_that_the_store_is_away_and_once_that_it_is_back(
     wait_until(limiter, up=False)
     store.start()
     wait_until(limiter, up=True)
-    wait_for(lambda: len(told) == 2)
-    assert told == [(False, True), (True, False)]
     events = [(record.levelname, record.event) for record in caplog.records]
     assert events == [("WARNING", "shared_store_away"), ("INFO", "shared_store_back")]
 
@@ -293,8 +272,11 @@ def test_a_daemon_starts_without_the_store(make: Make, store: StoreProcess) -> N
 
 def test_a_daemon_without_a_store_does_not_load_its_client() -> None:
     code = (
-        "import sys; from ia0_daemon.settings.schema import Shared;"
-        "from ia0_daemon.gateway.limits import Limiter;"
-        "Limiter(Shared(), '').close(); assert not {'limits', 'valkey'} & set(sys.modules)"
+        "import sys; from ia0_daemon.settings.load import Source;"
+        "from ia0_daemon.gateway.assemble import service_of;"
+        "from ia0_daemon.gateway.shared_store import open_store;"
+        "settings = Source(None, {'IA0_AUTH__USAGE_PATH': ''}).load();"
+        "service_of(settings, open_store(settings.shared)).limiter.close();"
+        "assert not {'limits', 'valkey'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=_LIMIT_S)

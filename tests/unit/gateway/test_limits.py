@@ -11,7 +11,7 @@ import pytest
 from ia0_daemon.errors import RateLimited
 from ia0_daemon.gateway.limits import Limiter
 from ia0_daemon.gateway.usage import DAY_S
-from ia0_daemon.settings.schema import ApiKey, Shared
+from ia0_daemon.settings.schema import ApiKey
 from tests.fakes import FakeClock
 
 Enter = Callable[..., dict[str, str]]
@@ -28,7 +28,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def limiter(clock: FakeClock) -> Iterator[Limiter]:
-    limiter = Limiter(Shared(), "", clock=clock, wall=clock)
+    limiter = Limiter(None, "", clock=clock, wall=clock)
     yield limiter
     limiter.close()
 
@@ -166,10 +166,10 @@ def test_a_refusal_bears_the_headers_too(enter: Enter) -> None:
 
 def test_the_days_tokens_outlive_a_restart(tmp_path: Path, clock: FakeClock) -> None:
     shop = key(tokens_per_day=100)
-    first = Limiter(Shared(), str(tmp_path / "usage.db"), clock=clock, wall=clock)
+    first = Limiter(None, str(tmp_path / "usage.db"), clock=clock, wall=clock)
     first.settle(shop, 100)
     first.close()
-    second = Limiter(Shared(), str(tmp_path / "usage.db"), clock=clock, wall=clock)
+    second = Limiter(None, str(tmp_path / "usage.db"), clock=clock, wall=clock)
     with pytest.raises(RateLimited, match="tokens_per_day"):
         second.enter(ExitStack(), shop)
     second.close()
@@ -177,7 +177,7 @@ def test_the_days_tokens_outlive_a_restart(tmp_path: Path, clock: FakeClock) -> 
 
 def test_a_database_that_cannot_be_made_fails_no_request(tmp_path: Path, clock: FakeClock) -> None:
     (tmp_path / "file").write_text("")
-    limiter = Limiter(Shared(), str(tmp_path / "file" / "usage.db"), clock=clock, wall=clock)
+    limiter = Limiter(None, str(tmp_path / "file" / "usage.db"), clock=clock, wall=clock)
     shop = key(tokens_per_day=10)
     limiter.enter(ExitStack(), shop)
     limiter.settle(shop, 10)
