@@ -96,7 +96,8 @@ class DaemonProcess:
         if error is None:
             assert code == 0, self.log()
             assert self.allow_traceback or "Traceback" not in self.log(), self.log()
-            assert all(line.startswith("{") for line in self.log().splitlines()), self.log()
+            # Not splitlines(), which also parts where a text within a line has U+0085 or U+2028.
+            assert all(line.startswith("{") for line in self.log().split("\n") if line), self.log()
 
     def start(self) -> None:
         """Start it, and wait until it says that it lives."""

@@ -29,16 +29,17 @@ from ia0_daemon.errors import (
     ServiceError,
     UnsupportedMediaType,
 )
-from ia0_daemon.gateway import health
 from ia0_daemon.gateway.authenticate import authenticate
 from ia0_daemon.gateway.call import UNMATCHED, Call
 from ia0_daemon.gateway.error_shapes import body_of
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.record import record
 from ia0_daemon.gateway.respond import encode
-from ia0_daemon.gateway.routes import OPERATIONS
+from ia0_daemon.gateway.routes import OPERATIONS, health
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ia0_daemon.gateway.service import Service
     from ia0_daemon.settings.schema import ApiKey
 
@@ -46,10 +47,6 @@ log = logging.getLogger(__name__)
 
 REQUEST_ID = "X-Request-ID"
 _REQUEST_ID_RULE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-# Health says nothing that needs a key, and whoever probes it rarely has one.
-OPEN_ROUTES = frozenset(
-    {"/health", "/health/live", "/health/ready", *(each.path for each in OPERATIONS if each.is_open)}
-)
 _OF_STATUS: dict[int, type[ServiceError]] = {
     404: NotFound,
     413: PayloadTooLarge,
@@ -59,23 +56,17 @@ _OF_STATUS: dict[int, type[ServiceError]] = {
 
 def api(service: Service) -> Flask:
     """Make the application of the main listener: every route."""
-    app = _application(service, "ia0-api", with_keys=True)
-    app.register_blueprint(health.blueprint(service))
-
-    for operation in OPERATIONS:
-        _register(app, service, operation)
-    return app
+    return _application(service, "ia0-api", OPERATIONS, with_keys=True)
 
 
 def probes(service: Service) -> Flask:
     """Make the application of the small listener: health and metrics alone, without keys."""
-    app = _application(service, "ia0-health", with_keys=False)
-    app.register_blueprint(health.blueprint(service))
-    return app
+    return _application(service, "ia0-health", health.OPERATIONS, with_keys=False)
 
 
-def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
+def _application(service: Service, name: str, operations: Sequence[Operation], *, with_keys: bool) -> Flask:
     app = Flask(name, static_folder=None)
+    is_open = frozenset(_endpoint(each) for each in operations if each.is_open)
     app.url_map.merge_slashes = False  # else `//models` is answered by a redirect in HTML
     app.register_error_handler(ServiceError, _render)
     app.register_error_handler(HTTPException, _of_http)
@@ -85,7 +76,7 @@ def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
     def begin() -> None:
         g.live = service.live
         g.call, g.key = _call(), None
-        if with_keys and g.call.route not in OPEN_ROUTES:
+        if with_keys and request.endpoint not in is_open:
             g.key = authenticate(request.headers, g.live.keys)
             g.call.key = g.key.name if g.key else ""
 
@@ -97,6 +88,8 @@ def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
         response.call_on_close(lambda: _end(call, service))
         return response
 
+    for operation in operations:
+        _register(app, service, operation)
     return app
 
 
@@ -105,7 +98,11 @@ def _register(app: Flask, service: Service, operation: Operation) -> None:
         _check_rights(service, operation)
         return operation.handle(Visit(service, g.live, g.call, g.key, request, args))
 
-    app.add_url_rule(operation.path, f"{operation.method} {operation.path}", view, methods=[operation.method])
+    app.add_url_rule(operation.path, _endpoint(operation), view, methods=[operation.method])
+
+
+def _endpoint(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
 
 
 def _check_rights(service: Service, operation: Operation) -> None:

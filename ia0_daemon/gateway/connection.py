@@ -14,6 +14,7 @@ from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
 from ia0_daemon.errors import InternalError, InvalidRequest, PayloadTooLarge, ServiceError
+from ia0_daemon.gateway.parser import Parser
 from ia0_daemon.gateway.respond import encode
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class _OnePiece:
 class Connection(HTTPChannel):
     """A connection. Its worker thread writes to the socket itself as long as the caller takes all."""
 
+    parser_class = Parser
     task_class = Task
     error_task_class = JsonErrorTask
     interest = 0

@@ -204,3 +204,24 @@ def test_a_request_that_has_begun_to_arrive_keeps_its_connection(listener: Liste
         assert idle.recv(1) == b""
         begun.sendall(GET[20:])
         assert answer(begun)[0].status == 200
+
+
+@pytest.mark.parametrize("place", [b"http://[::1", b"http://a]b/", b"http://[z]/"])
+def test_an_address_that_is_none_is_refused(listener: Listener, place: bytes) -> None:
+    response, body = say(listener, b"GET " + place + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (response.status, json.loads(body)["code"]) == (400, "INVALID_REQUEST")
+
+
+def test_who_expects_a_100_without_a_body_is_answered(listener: Listener) -> None:
+    response, _ = say(listener, GET[:-2] + b"Expect: 100-continue\r\n\r\n")
+    assert response.status == 200
+
+
+def test_who_expects_a_100_for_a_body_gets_it_first(listener: Listener) -> None:
+    body = b'{"prompt": "Hi"}'
+    whole = post(body, b"Expect: 100-continue\r\n")
+    with connect(listener) as sock:
+        sock.sendall(whole[: -len(body)])
+        assert sock.recv(100).startswith(b"HTTP/1.1 100 ")
+        sock.sendall(body)
+        assert answer(sock)[0].status == 200
