@@ -12,7 +12,7 @@ import logging
 import re
 import uuid
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -38,7 +38,9 @@ from ia0_daemon.gateway.respond import encode
 from ia0_daemon.gateway.routes import OPERATIONS, health
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from flask import Request
 
     from ia0_daemon.gateway.service import Service
     from ia0_daemon.settings.schema import ApiKey
@@ -46,12 +48,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "X-Request-ID"
+_REQUEST_ID_IN_ENVIRON = "HTTP_X_REQUEST_ID"
 _REQUEST_ID_RULE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _OF_STATUS: dict[int, type[ServiceError]] = {
     404: NotFound,
     413: PayloadTooLarge,
     415: UnsupportedMediaType,
 }
+
+
+class _App(Flask):
+    """An application without coroutines."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Give a view as it is: none of ours is a coroutine, and asking each time costs."""
+        return func
 
 
 def api(service: Service) -> Flask:
@@ -65,7 +76,7 @@ def probes(service: Service) -> Flask:
 
 
 def _application(service: Service, name: str, operations: Sequence[Operation], *, with_keys: bool) -> Flask:
-    app = Flask(name, static_folder=None)
+    app = _App(name, static_folder=None)
     is_open = frozenset(_endpoint(each) for each in operations if each.is_open)
     app.url_map.merge_slashes = False  # else `//models` is answered by a redirect in HTML
     app.register_error_handler(ServiceError, _render)
@@ -74,17 +85,19 @@ def _application(service: Service, name: str, operations: Sequence[Operation], *
 
     @app.before_request
     def begin() -> None:
-        g.live = service.live
-        g.call, g.key = _call(), None
-        if with_keys and request.endpoint not in is_open:
-            g.key = authenticate(request.headers, g.live.keys)
-            g.call.key = g.key.name if g.key else ""
+        # Each look through a proxy of Flask's costs as much as a step of ours: they are looked through once.
+        http, here = _behind(request), _behind(g)
+        here.live, here.key = service.live, None
+        here.call = call = _call(http)
+        _take_request_id(call, http)
+        if with_keys and http.endpoint not in is_open:
+            here.key = authenticate(http.headers, here.live.keys)
+            call.key = here.key.name if here.key else ""
 
     @app.after_request
     def finish(response: Response) -> Response:
         call: Call = g.call
-        response.headers[REQUEST_ID] = call.request_id
-        response.headers.update(call.headers)
+        response.headers.extend({REQUEST_ID: call.request_id, **call.headers})
         response.call_on_close(lambda: _end(call, service))
         return response
 
@@ -95,8 +108,9 @@ def _application(service: Service, name: str, operations: Sequence[Operation], *
 
 def _register(app: Flask, service: Service, operation: Operation) -> None:
     def view(**args: str) -> Response:
-        _check_rights(service, operation)
-        return operation.handle(Visit(service, g.live, g.call, g.key, request, args))
+        here = _behind(g)
+        _check_rights(service, operation, here.call, here.key)
+        return operation.handle(Visit(service, here.live, here.call, here.key, _behind(request), args))
 
     app.add_url_rule(operation.path, _endpoint(operation), view, methods=[operation.method])
 
@@ -105,11 +119,10 @@ def _endpoint(operation: Operation) -> str:
     return f"{operation.method} {operation.path}"
 
 
-def _check_rights(service: Service, operation: Operation) -> None:
+def _check_rights(service: Service, operation: Operation, call: Call, key: ApiKey | None) -> None:
     """Hold a request to its key's limits and rights, before its body is looked at."""
-    key: ApiKey | None = g.key
     if operation.is_limited and key is not None:
-        _count(service, key)
+        _count(service, call, key)
     if operation.is_admin and not _is_admin(key):
         raise Forbidden(
             f"{operation.path}: it changes the engine's models, so it needs a key with admin = true "
@@ -117,15 +130,15 @@ def _check_rights(service: Service, operation: Operation) -> None:
         )
 
 
-def _count(service: Service, key: ApiKey) -> None:
+def _count(service: Service, call: Call, key: ApiKey) -> None:
     """Count the request against its key's limits. Raises `RateLimited`."""
     try:
-        quota = service.limiter.enter(g.call.resources, key)
+        quota = service.limiter.enter(call.resources, key)
     except RateLimited as refusal:
         service.metrics.rate_limited.labels(refusal.details["limit"]).inc()
         raise
-    g.call.headers |= quota.headers()
-    g.call.settle = partial(service.limiter.settle, key)
+    call.headers |= quota.headers()
+    call.settle = partial(service.limiter.settle, key)
 
 
 def _is_admin(key: ApiKey | None) -> bool:
@@ -133,31 +146,34 @@ def _is_admin(key: ApiKey | None) -> bool:
     return key is not None and key.admin
 
 
-def _call() -> Call:
-    route = request.url_rule.rule if request.url_rule else UNMATCHED
-    call = Call(
+def _behind(proxy: Any) -> Any:
+    """Give what one of Flask's proxies stands for in this request."""
+    return proxy._get_current_object()
+
+
+def _call(http: Request) -> Call:
+    return Call(
         request_id=uuid.uuid4().hex,
-        method=request.method,
-        path=request.path[:256],
-        route=route,
-        remote=request.remote_addr or "",
-        caller_gone=request.environ.get("waitress.client_disconnected", bool),
+        method=http.method,
+        path=http.path[:256],
+        route=http.url_rule.rule if http.url_rule else UNMATCHED,
+        remote=http.remote_addr or "",
+        caller_gone=http.environ.get("waitress.client_disconnected", bool),
     )
-    g.call = call  # before the check: its refusal is logged like any other
-    given = request.headers.get(REQUEST_ID)
-    if given is not None:
-        _check_request_id(given)
-        call.request_id = given
-    return call
 
 
-def _check_request_id(given: str) -> None:
+def _take_request_id(call: Call, http: Request) -> None:
+    """Take the caller's own id. Raises `InvalidRequest`, which is logged like any other refusal."""
+    given = http.environ.get(_REQUEST_ID_IN_ENVIRON)
+    if given is None:
+        return
     if not _REQUEST_ID_RULE.fullmatch(given):
         raise InvalidRequest(
             f"{REQUEST_ID}: 1 to 128 of the characters A-Z a-z 0-9 . _ : / + = @ - are taken",
             field=REQUEST_ID,
             value=given[:200],
         )
+    call.request_id = given
 
 
 def _end(call: Call, service: Service) -> None:

@@ -213,7 +213,7 @@ def test_an_error_line_ends_the_answer(client: EngineClient, engine: ScriptedEng
     assert error.details["engine_error"] == "model runner has unexpectedly stopped"
 
 
-@pytest.mark.parametrize("line", [b"<html>\n", b'{"message": 3}\n', b'{"done": "yes"}\n', b"\xff\n", b"\n"])
+@pytest.mark.parametrize("line", [b"<html>\n", b'{"message": 3}\n', b'{"done": "yes"}\n', b"\xff\n"])
 def test_a_line_of_garbage_is_an_error(client: EngineClient, engine: ScriptedEngine, line: bytes) -> None:
     error = failure(client, engine, raw(line))
     assert isinstance(error, EngineError)
