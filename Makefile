@@ -98,6 +98,18 @@ cost: $(VENV)/.dev ## Measure what the idle daemon costs, supervisor included
 soak: $(VENV)/.dev ## Measure the daemon's memory over 22,000 requests
 	$(PYTHON_RUN) -m tests.soak
 
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure the daemon beside LiteLLM, Portkey and HAProxy; PART=plain, PEERS="litellm", QUICK=1 for less
+	@$(PYTHON_RUN) -m tests.bench $(if $(PART),--part $(PART)) $(if $(PEERS),--peers $(PEERS)) $(if $(QUICK),--quick)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Send 2,000 bad requests to every route: a failure, a hung connection, a traceback? SHOTS=2000 SEED=1
+	$(PYTHON_RUN) -m tests.fuzz $(if $(SHOTS),--shots $(SHOTS)) $(if $(SEED),--seed $(SEED))
+
+.PHONY: load
+load: $(VENV)/.dev ## Drive a mixed day of traffic with Locust; USERS=20 MINUTES=5, or URL=... KEY=... of a daemon that runs
+	$(PYTHON_RUN) -m tests.load $(if $(USERS),--users $(USERS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(URL),--url $(URL)) $(if $(KEY),--key $(KEY))
+
 .PHONY: hosts
 hosts: $(VENV)/.dev ## Provision, upgrade, break and restore hosts that boot systemd (root, podman); SCENARIO=upgrade for one
 	@$(PYTHON_RUN) -m tests.hosts $(if $(STEP),--step $(STEP)) $(if $(JOBS),--jobs $(JOBS)) $(SCENARIO)

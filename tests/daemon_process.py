@@ -12,11 +12,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +33,7 @@ MODEL = {
     "tag": "smollm2:135m",
     "aliases": ["qwen2-7b", "llama3.1-8b"],
 }
+TEMPLATE = Path(__file__).parents[1] / "roles" / "ia0_daemon" / "templates" / "process.toml.j2"
 _LIMIT_S = 60.0
 _PAUSE_S = 0.02
 
@@ -93,7 +96,8 @@ class DaemonProcess:
         if error is None:
             assert code == 0, self.log()
             assert self.allow_traceback or "Traceback" not in self.log(), self.log()
-            assert all(line.startswith("{") for line in self.log().splitlines()), self.log()
+            # Not splitlines(), which also parts where a text within a line has U+0085 or U+2028.
+            assert all(line.startswith("{") for line in self.log().split("\n") if line), self.log()
 
     def start(self) -> None:
         """Start it, and wait until it says that it lives."""
@@ -167,6 +171,13 @@ class DaemonProcess:
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, kept.get("PYTHONPATH"))))
         return {**kept, "PYTHONPATH": path, **self.environ}
+
+
+def service_environment() -> dict[str, str]:
+    """With what the role starts the daemon: what is measured runs as it does for its users."""
+    (line,) = re.findall(r"^environment = .*$", TEMPLATE.read_text(), re.MULTILINE)
+    environment: dict[str, str] = tomllib.loads(line)["environment"]
+    return environment
 
 
 def get(port: int, path: str) -> tuple[int, bytes]:

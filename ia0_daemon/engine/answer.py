@@ -67,7 +67,7 @@ class Answer:
         decoder = msgspec.json.Decoder(ChatLine)
         try:
             for lines in self._exchange.lines():
-                brought = list(filter(self._take, map(decoder.decode, lines)))
+                brought = self._take(decoder.decode_lines(b"\n".join(lines)))
                 self._note_progress()
                 if brought:
                     yield brought
@@ -101,11 +101,15 @@ class Answer:
             self._writes = True
             self._progress.begin(self._tag)
 
-    def _take(self, line: ChatLine) -> bool:
-        """Take note of a line; say whether it brings something."""
-        self._error = self._error or line.error  # what came before it in the same read is handed out first
-        if line.done:
-            self.last = line
-        brings = line.brings
-        self.lines += brings
-        return brings
+    def _take(self, lines: list[ChatLine]) -> list[ChatLine]:
+        """Take note of an end and of an error; give the lines that bring something.
+
+        What came before an error in the same read is handed out first.
+        """
+        for line in lines:
+            if line.done or line.error:
+                self.last = line if line.done else self.last
+                self._error = self._error or line.error
+        brought = [line for line in lines if line.brings]
+        self.lines += len(brought)
+        return brought

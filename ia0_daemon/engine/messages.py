@@ -79,6 +79,14 @@ class ChatLine(msgspec.Struct):
             return bool(self.response or self.thinking or self.logprobs)
         return bool(delta.content or delta.thinking or delta.tool_calls or self.logprobs)
 
+    @property
+    def is_rich(self) -> bool:
+        """Whether it has something for the caller beside text and figures."""
+        delta = self.message
+        if delta is None:
+            return bool(self.thinking or self.logprobs)
+        return bool(delta.thinking or delta.tool_calls or self.logprobs)
+
 
 class Failure(msgspec.Struct):
     """The body of every error of the engine."""

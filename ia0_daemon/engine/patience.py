@@ -3,24 +3,21 @@
 Owns the bounds, the question whether the caller is still there, and the time
 spent waiting. Never reads or writes a byte itself.
 
-    bound("first_token", 60) -> wait_readable(sock) ... -> EngineTimeout | CallerGone
+    bound("first_token", 60) -> wait(read) ... -> EngineTimeout | CallerGone
 """
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ia0_daemon.errors import CallerGone, EngineTimeout
-
-if TYPE_CHECKING:
-    import socket
 
 # How often a waiting request looks whether its caller is still there, in seconds.
 # A caller who hangs up frees the engine within this time.
 LOOK_INTERVAL_S = 0.2
+# No wait is shorter: to the kernel none at all would mean for ever.
+SHORTEST_WAIT_S = 0.001
 
 
 class Patience:
@@ -41,20 +38,22 @@ class Patience:
         self._bound, self._seconds, self._setting = name, float(seconds), setting
         self._deadline = time.monotonic() + seconds
 
-    def wait_readable(self, sock: socket.socket) -> None:
-        """Return once there is something to read.
+    def wait(self, read: Callable[[float], bytes]) -> bytes:
+        """Give what `read` gives, once something has come.
 
-        Raises `EngineTimeout` when the bound has passed, and `CallerGone` when
-        the caller hung up meanwhile.
+        `read` is given the seconds after which it must raise `BlockingIOError`
+        where nothing has come. Raises `EngineTimeout` when the bound has passed,
+        and `CallerGone` when the caller hung up meanwhile.
         """
         began = time.monotonic()
         if began - self._looked >= LOOK_INTERVAL_S:
             self._check()  # an engine that is never silent for long must not hide that the caller has left
-        poller = select.poll()
-        poller.register(sock, select.POLLIN)
         try:
-            while not poller.poll(self._next_look_ms()):
-                self._check()
+            while True:
+                try:
+                    return read(self._next_look_s())
+                except BlockingIOError:
+                    self._check()
         finally:
             self.waited_s += time.monotonic() - began
 
@@ -64,9 +63,9 @@ class Patience:
         self.waited_s += seconds
         self._check_caller()
 
-    def _next_look_ms(self) -> float:
+    def _next_look_s(self) -> float:
         left_s = self._deadline - time.monotonic()
-        return max(1.0, min(left_s, LOOK_INTERVAL_S) * 1000)
+        return LOOK_INTERVAL_S if left_s >= LOOK_INTERVAL_S else max(SHORTEST_WAIT_S, left_s)
 
     def _check(self) -> None:
         self._looked = time.monotonic()

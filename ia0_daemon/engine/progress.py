@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,20 @@ class Progress:
         """Say that a request was sent."""
         with self._lock:
             before = self._models.get(tag, Silence(0, 0, time.monotonic()))
-            self._models[tag] = replace(before, asked=before.asked + 1)
+            self._models[tag] = Silence(before.asked + 1, before.writing, before.since)
 
     def begin(self, tag: str) -> None:
         """Say that an answer's first token has come."""
         with self._lock:
             before = self._models[tag]
-            self._models[tag] = replace(before, writing=before.writing + 1, since=time.monotonic())
+            self._models[tag] = Silence(before.asked, before.writing + 1, time.monotonic())
             self._note_alive(tag)
 
     def heard(self, tag: str) -> None:
         """Say that another token has come."""
         with self._lock:
-            self._models[tag] = replace(self._models[tag], since=time.monotonic())
+            before = self._models[tag]
+            self._models[tag] = Silence(before.asked, before.writing, time.monotonic())
             self._note_alive(tag)
 
     def end(self, tag: str, *, wrote: bool) -> None:
@@ -58,7 +59,7 @@ class Progress:
             before = self._models.pop(tag)
             if before.asked > 1:
                 writing = before.writing - wrote
-                self._models[tag] = replace(before, asked=before.asked - 1, writing=writing)
+                self._models[tag] = Silence(before.asked - 1, writing, before.since)
 
     def finished(self, tag: str) -> None:
         """Say that an answer came to its end, with a token or without: that is life, too."""

@@ -17,7 +17,8 @@ import math
 import ssl
 from typing import TYPE_CHECKING, cast
 
-from ia0_daemon.engine.wire import READ_BYTES, WatchedSocket
+from ia0_daemon.engine.connection import READ_BYTES
+from ia0_daemon.engine.watched_file import WatchedSocket
 from ia0_daemon.errors import EngineAbsent, EngineInterrupted
 
 if TYPE_CHECKING:

@@ -157,7 +157,7 @@ def _whole(visit: Visit, wanted: Wanted, shape: Shape, source: Source) -> Respon
         pass
     result = _finish(visit, wanted, source)
     response = Response(shape.whole(call, result), mimetype="application/json")
-    response.headers.update(respond.headers(call))
+    response.headers.extend(respond.headers(call))
     return response
 
 
@@ -167,7 +167,7 @@ def _stream(visit: Visit, wanted: Wanted, shape: Shape, source: Source) -> Respo
     visit.call.note_first_token()
     body = respond.stream(visit.call, shape, first, source.pieces, lambda: _finish(visit, wanted, source))
     response = Response(body, mimetype=shape.stream_type)
-    response.headers.update(respond.headers(visit.call) | respond.STREAM_HEADERS)
+    response.headers.extend(respond.headers(visit.call) | respond.STREAM_HEADERS)
     return response
 
 

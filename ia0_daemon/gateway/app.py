@@ -12,7 +12,7 @@ import logging
 import re
 import uuid
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -29,27 +29,27 @@ from ia0_daemon.errors import (
     ServiceError,
     UnsupportedMediaType,
 )
-from ia0_daemon.gateway import health
 from ia0_daemon.gateway.authenticate import authenticate
 from ia0_daemon.gateway.call import UNMATCHED, Call
 from ia0_daemon.gateway.error_shapes import body_of
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.record import record
 from ia0_daemon.gateway.respond import encode
-from ia0_daemon.gateway.routes import OPERATIONS
+from ia0_daemon.gateway.routes import OPERATIONS, health
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flask import Request
+
     from ia0_daemon.gateway.service import Service
     from ia0_daemon.settings.schema import ApiKey
 
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "X-Request-ID"
+_REQUEST_ID_IN_ENVIRON = "HTTP_X_REQUEST_ID"
 _REQUEST_ID_RULE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-# Health says nothing that needs a key, and whoever probes it rarely has one.
-OPEN_ROUTES = frozenset(
-    {"/health", "/health/live", "/health/ready", *(each.path for each in OPERATIONS if each.is_open)}
-)
 _OF_STATUS: dict[int, type[ServiceError]] = {
     404: NotFound,
     413: PayloadTooLarge,
@@ -57,25 +57,27 @@ _OF_STATUS: dict[int, type[ServiceError]] = {
 }
 
 
+class _App(Flask):
+    """An application without coroutines."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Give a view as it is: none of ours is a coroutine, and asking each time costs."""
+        return func
+
+
 def api(service: Service) -> Flask:
     """Make the application of the main listener: every route."""
-    app = _application(service, "ia0-api", with_keys=True)
-    app.register_blueprint(health.blueprint(service))
-
-    for operation in OPERATIONS:
-        _register(app, service, operation)
-    return app
+    return _application(service, "ia0-api", OPERATIONS, with_keys=True)
 
 
 def probes(service: Service) -> Flask:
     """Make the application of the small listener: health and metrics alone, without keys."""
-    app = _application(service, "ia0-health", with_keys=False)
-    app.register_blueprint(health.blueprint(service))
-    return app
+    return _application(service, "ia0-health", health.OPERATIONS, with_keys=False)
 
 
-def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
-    app = Flask(name, static_folder=None)
+def _application(service: Service, name: str, operations: Sequence[Operation], *, with_keys: bool) -> Flask:
+    app = _App(name, static_folder=None)
+    is_open = frozenset(_endpoint(each) for each in operations if each.is_open)
     app.url_map.merge_slashes = False  # else `//models` is answered by a redirect in HTML
     app.register_error_handler(ServiceError, _render)
     app.register_error_handler(HTTPException, _of_http)
@@ -83,36 +85,44 @@ def _application(service: Service, name: str, *, with_keys: bool) -> Flask:
 
     @app.before_request
     def begin() -> None:
-        g.live = service.live
-        g.call, g.key = _call(), None
-        if with_keys and g.call.route not in OPEN_ROUTES:
-            g.key = authenticate(request.headers, g.live.keys)
-            g.call.key = g.key.name if g.key else ""
+        # Each look through a proxy of Flask's costs as much as a step of ours: they are looked through once.
+        http, here = _behind(request), _behind(g)
+        here.live, here.key = service.live, None
+        here.call = call = _call(http)
+        _take_request_id(call, http)
+        if with_keys and http.endpoint not in is_open:
+            here.key = authenticate(http.headers, here.live.keys)
+            call.key = here.key.name if here.key else ""
 
     @app.after_request
     def finish(response: Response) -> Response:
         call: Call = g.call
-        response.headers[REQUEST_ID] = call.request_id
-        response.headers.update(call.headers)
+        response.headers.extend({REQUEST_ID: call.request_id, **call.headers})
         response.call_on_close(lambda: end_of(call, service))
         return response
 
+    for operation in operations:
+        _register(app, service, operation)
     return app
 
 
 def _register(app: Flask, service: Service, operation: Operation) -> None:
     def view(**args: str) -> Response:
-        _check_rights(service, operation)
-        return operation.handle(Visit(service, g.live, g.call, g.key, request, args))
+        here = _behind(g)
+        _check_rights(service, operation, here.call, here.key)
+        return operation.handle(Visit(service, here.live, here.call, here.key, _behind(request), args))
 
-    app.add_url_rule(operation.path, f"{operation.method} {operation.path}", view, methods=[operation.method])
+    app.add_url_rule(operation.path, _endpoint(operation), view, methods=[operation.method])
 
 
-def _check_rights(service: Service, operation: Operation) -> None:
+def _endpoint(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+def _check_rights(service: Service, operation: Operation, call: Call, key: ApiKey | None) -> None:
     """Hold a request to its key's limits and rights, before its body is looked at."""
-    key: ApiKey | None = g.key
     if operation.is_limited and key is not None:
-        _count(service, key)
+        _count(service, call, key)
     if operation.is_admin and not _is_admin(key):
         raise Forbidden(
             f"{operation.path}: it changes the engine's models, so it needs a key with admin = true "
@@ -120,15 +130,15 @@ def _check_rights(service: Service, operation: Operation) -> None:
         )
 
 
-def _count(service: Service, key: ApiKey) -> None:
+def _count(service: Service, call: Call, key: ApiKey) -> None:
     """Count the request against its key's limits. Raises `RateLimited`."""
     try:
-        quota = service.limiter.enter(g.call.resources, key)
+        quota = service.limiter.enter(call.resources, key)
     except RateLimited as refusal:
         service.metrics.rate_limited.labels(refusal.details["limit"]).inc()
         raise
-    g.call.headers |= quota.headers()
-    g.call.settle = partial(service.limiter.settle, key)
+    call.headers |= quota.headers()
+    call.settle = partial(service.limiter.settle, key)
 
 
 def _is_admin(key: ApiKey | None) -> bool:
@@ -136,31 +146,34 @@ def _is_admin(key: ApiKey | None) -> bool:
     return key is not None and key.admin
 
 
-def _call() -> Call:
-    route = request.url_rule.rule if request.url_rule else UNMATCHED
-    call = Call(
+def _behind(proxy: Any) -> Any:
+    """Give what one of Flask's proxies stands for in this request."""
+    return proxy._get_current_object()
+
+
+def _call(http: Request) -> Call:
+    return Call(
         request_id=uuid.uuid4().hex,
-        method=request.method,
-        path=request.path[:256],
-        route=route,
-        remote=request.remote_addr or "",
-        caller_gone=request.environ.get("waitress.client_disconnected", bool),
+        method=http.method,
+        path=http.path[:256],
+        route=http.url_rule.rule if http.url_rule else UNMATCHED,
+        remote=http.remote_addr or "",
+        caller_gone=http.environ.get("waitress.client_disconnected", bool),
     )
-    g.call = call  # before the check: its refusal is logged like any other
-    given = request.headers.get(REQUEST_ID)
-    if given is not None:
-        _check_request_id(given)
-        call.request_id = given
-    return call
 
 
-def _check_request_id(given: str) -> None:
+def _take_request_id(call: Call, http: Request) -> None:
+    """Take the caller's own id. Raises `InvalidRequest`, which is logged like any other refusal."""
+    given = http.environ.get(_REQUEST_ID_IN_ENVIRON)
+    if given is None:
+        return
     if not _REQUEST_ID_RULE.fullmatch(given):
         raise InvalidRequest(
             f"{REQUEST_ID}: 1 to 128 of the characters A-Z a-z 0-9 . _ : / + = @ - are taken",
             field=REQUEST_ID,
             value=given[:200],
         )
+    call.request_id = given
 
 
 def end_of(call: Call, service: Service) -> None:

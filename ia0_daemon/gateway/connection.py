@@ -14,6 +14,7 @@ from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
 from ia0_daemon.errors import InternalError, InvalidRequest, PayloadTooLarge, ServiceError
+from ia0_daemon.gateway.parser import Parser
 from ia0_daemon.gateway.respond import encode
 
 if TYPE_CHECKING:
@@ -99,6 +100,11 @@ class Task(WSGITask):
             self.set_close_on_finish()
         return super().build_response_header()
 
+    def set_close_on_finish(self) -> None:
+        """Close the connection after this answer, but not for its chunks' sake alone, as waitress would."""
+        if not self.chunked_response or self.close_on_finish:
+            super().set_close_on_finish()
+
     def write(self, data: bytes) -> None:
         """Write a piece of the body; the head goes out with the first one, in one packet."""
         if self.wrote_header or not data:
@@ -127,6 +133,7 @@ class _OnePiece:
 class Connection(HTTPChannel):
     """A connection. Its worker thread writes to the socket itself as long as the caller takes all."""
 
+    parser_class = Parser
     task_class = Task
     error_task_class = JsonErrorTask
     interest = 0

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
 
 from ia0_daemon.errors import Overloaded, RequestTimeout
 from ia0_daemon.gateway.connection import Connection
 from ia0_daemon.gateway.event_loop import Loop, Watched
 from ia0_daemon.gateway.turned_away import TurnedAway, tell_once
+from ia0_daemon.gateway.workers import Workers
 
 if TYPE_CHECKING:
     import socket
@@ -63,13 +63,12 @@ class Door(TcpWSGIServer):
         self._is_paused = False
         self._spare: int | None = None
         self._keep_spare()
-        dispatcher = ThreadedTaskDispatcher()
-        dispatcher.set_thread_count(settings.threads)
+        workers: Any = Workers(settings.threads)  # the type stubs want waitress' own
         super().__init__(
             app,
             map=self._watched,
             _sock=sock,
-            dispatcher=dispatcher,
+            dispatcher=workers,
             adj=settings,
             sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
             bind_socket=False,

@@ -1,7 +1,8 @@
 """How the daemon is: alive, ready, and what it knows of engine, models and memory.
 
-Owns the health routes and `/metrics`, which the main listener and the small
-one share. Never waits for the engine: it tells what `EngineWatch` last saw.
+Owns the answers of the health routes and of `/metrics`, which the main listener
+and the small one share; their rows are in `routes/health.py`. Never waits for the
+engine: it tells what `EngineWatch` last saw.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from flask import Blueprint, Response
+from flask import Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from ia0_daemon import __version__
@@ -19,6 +20,7 @@ from ia0_daemon.gateway.respond import encode
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.limits import Limiter
+    from ia0_daemon.gateway.operation import Visit
     from ia0_daemon.gateway.service import Live, Service
     from ia0_daemon.settings.schema import Model
 
@@ -26,31 +28,28 @@ if TYPE_CHECKING:
 STALE_AFTER_POLLS = 4
 
 
-def blueprint(service: Service) -> Blueprint:
-    """Make the health routes and `/metrics` for one service."""
-    routes = Blueprint("health", __name__)
+def live(_visit: Visit) -> Response:
+    """Answer `GET /health/live`."""
+    return _json({"status": "alive", "timestamp": timestamp()})
 
-    @routes.get("/health/live")
-    def live() -> Response:
-        return _json({"status": "alive", "timestamp": timestamp()})
 
-    @routes.get("/health/ready")
-    def ready() -> Response:
-        reasons = not_ready_because(service)
-        word = "not ready" if reasons else "draining" if service.gate.closing else "ready"
-        state = {"status": word, "reasons": reasons, "timestamp": timestamp()}
-        return _json(state, 503 if reasons else 200)
+def ready(visit: Visit) -> Response:
+    """Answer `GET /health/ready`."""
+    reasons = not_ready_because(visit.service)
+    word = "not ready" if reasons else "draining" if visit.service.gate.closing else "ready"
+    state = {"status": word, "reasons": reasons, "timestamp": timestamp()}
+    return _json(state, 503 if reasons else 200)
 
-    @routes.get("/health")
-    def health() -> Response:
-        reasons = not_ready_because(service)
-        return _json(_health(service, reasons), 503 if reasons else 200)
 
-    @routes.get("/metrics")
-    def metrics() -> Response:
-        return Response(service.metrics.render(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+def health(visit: Visit) -> Response:
+    """Answer `GET /health`."""
+    reasons = not_ready_because(visit.service)
+    return _json(_health(visit.service, reasons), 503 if reasons else 200)
 
-    return routes
+
+def metrics(visit: Visit) -> Response:
+    """Answer `GET /metrics`."""
+    return Response(visit.service.metrics.render(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def not_ready_because(service: Service) -> list[str]:

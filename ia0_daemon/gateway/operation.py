@@ -45,18 +45,28 @@ class Operation:
     """One sentence; the API's documentation bears it."""
     tag: str
     """The heading under which it is documented."""
-    takes: type | None = None
-    """The struct of its body."""
+    takes: Any = None
+    """The struct of its body, or a JSON schema as a dict."""
+    takes_type: str = "application/json"
+    """The media type of its body."""
     gives: Any = None
     """The struct of its answer, or a JSON schema as a dict."""
-    streams: str = ""
-    """The media type of its streams, where it has any."""
+    gives_type: str = "application/json"
+    """The media type of its answer; empty: it has no body."""
+    statuses: tuple[int, ...] = (200,)
+    """The statuses under which it gives that."""
+    streams: str | tuple[str, ...] = ""
+    """The media type of its streams, where it has any; or all of them."""
+    stream_gives: tuple[type, ...] = ()
+    """The structs of its streams' messages, beside errors."""
     is_limited: bool = False
     """Whether it counts against the limits of a key: what asks the engine for work does."""
     is_admin: bool = False
     """Whether the key must be an administrator's."""
     is_open: bool = False
     """Whether no key is needed."""
+    is_relayed: bool = False
+    """Whether what the engine refuses is handed through with its own status."""
     description: str = ""
     errors: tuple[type[ServiceError], ...] = ()
     """Errors beside those that every route has."""

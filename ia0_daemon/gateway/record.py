@@ -33,7 +33,7 @@ def record(call: Call, metrics: Metrics) -> None:
 
 def record_refusal(error: ServiceError, metrics: Metrics) -> None:
     """Write and count what the listener refused before it was a request: there is no route and no id."""
-    metrics.requests.labels(UNREAD, "", error.code).inc()
+    metrics.series(metrics.requests, UNREAD, "", error.code).inc()
     log.info(
         "refused",
         extra={"event": "refused", "status": error.status, "code": error.code, "error": error.message},
@@ -41,33 +41,35 @@ def record_refusal(error: ServiceError, metrics: Metrics) -> None:
 
 
 def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> None:
-    metrics.requests.labels(call.route, call.model, call.code).inc()
-    metrics.latency.labels(call.route, call.model).observe(elapsed_s)
-    metrics.daemon.labels(call.route).observe(daemon_s)
+    metrics.series(metrics.requests, call.route, call.model, call.code).inc()
+    metrics.series(metrics.latency, call.route, call.model).observe(elapsed_s)
+    metrics.series(metrics.daemon, call.route).observe(daemon_s)
     _count_kept(call, metrics)
     first_s = call.first_token_s()
     if first_s is not None:
-        metrics.first_token.labels(call.model).observe(first_s)
+        metrics.series(metrics.first_token, call.model).observe(first_s)
     if call.slot_s:
-        metrics.queue.labels(call.model).observe(call.slot_s)
+        metrics.series(metrics.queue, call.model).observe(call.slot_s)
     if not call.cached:  # else the engine has done nothing for it
         _count_tokens(call, metrics)
 
 
 def _count_tokens(call: Call, metrics: Metrics) -> None:
     if call.prompt_tokens:
-        metrics.tokens.labels(call.model, "prompt").inc(call.prompt_tokens)
+        metrics.series(metrics.tokens, call.model, "prompt").inc(call.prompt_tokens)
     if call.completion_tokens:
-        metrics.tokens.labels(call.model, "completion").inc(call.completion_tokens)
+        metrics.series(metrics.tokens, call.model, "completion").inc(call.completion_tokens)
         if call.generation_s > 0 and not call.resumed:  # else the seconds are those of the last part alone
-            metrics.tokens_per_s.labels(call.model).observe(call.completion_tokens / call.generation_s)
+            metrics.series(metrics.tokens_per_s, call.model).observe(
+                call.completion_tokens / call.generation_s
+            )
 
 
 def _count_kept(call: Call, metrics: Metrics) -> None:
     if call.code == OK and call.resumed:
-        metrics.kept.labels("went_on").inc()
+        metrics.series(metrics.kept, "went_on").inc()
     elif call.code == OK and call.asked_again:
-        metrics.kept.labels("asked_again").inc()
+        metrics.series(metrics.kept, "asked_again").inc()
 
 
 def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:

@@ -26,12 +26,16 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    """Most tokens of the answer; `limits.max_tokens` is the most that may be said, and what none means."""
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     top_k: Annotated[int, Meta(ge=0, le=1000)] | None = None
     min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
+    """With the same seed the same request has the same answer."""
     stop: Stop | Annotated[list[Stop], Meta(max_length=16)] | None = None
-    repeat_penalty: Annotated[float, Meta(ge=0, le=2)] | None = None
+    """Texts before which the answer ends."""
+    repeat_penalty: Annotated[float, Meta(ge=0.01, le=2)] | None = None
+    """The engine divides by it, in numbers of 32 bits: 0, and what is next to it, is an error there."""
     presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
 
@@ -50,11 +54,14 @@ class GenerateRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /llm/generate`."""
 
     prompt: str
+    """What is asked; not blank, and with `system` at most `limits.max_prompt_chars` characters."""
     model: str | None = None
     """A public name or an alias; none, or `auto`, leaves the choice to the daemon."""
     system: str | None = None
+    """What the model is told before the prompt."""
     params: Params | None = None
     stream: bool = False
+    """Whether the answer comes in pieces while it is written."""
     resume: bool = True
     """Whether a stream that a restart cuts goes on from what was written, or ends with an error."""
     truncate: bool = False

@@ -109,14 +109,16 @@ class Shape(Protocol):
 
 def result_of(lines: Sequence[ChatLine], text: str, last: ChatLine, tokens: tuple[int, int]) -> Result:
     """Make the whole of an answer's lines; `tokens` are the prompt's and the completion's."""
-    logprobs = [each for line in lines if line.logprobs for each in line.logprobs]
+    # Most lines are text and nothing else.
+    rich = [line for line in lines if line.is_rich]
+    logprobs = [each for line in rich if line.logprobs for each in line.logprobs]
     return Result(
         text=text,
         done_reason=last.done_reason or "stop",
         prompt_tokens=tokens[0],
         completion_tokens=tokens[1],
-        thinking="".join(line.thought for line in lines),
-        tool_calls=[call for line in lines for call in line.calls],
+        thinking="".join([line.thought for line in rich]),
+        tool_calls=[call for line in rich for call in line.calls],
         logprobs=logprobs or None,
         context=last.context,
         total_duration=last.total_duration,

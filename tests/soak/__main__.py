@@ -15,15 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.daemon_process import DaemonProcess, get
+from tests.daemon_process import DaemonProcess, get, service_environment
 from tests.soak.crowd import Arrivals, Crowd
 
-TEMPLATE = Path(__file__).parents[2] / "roles" / "ia0_daemon" / "templates" / "process.toml.j2"
 MOST_RSS_BYTES = 100_000_000
 MOST_GROWTH_BYTES = 50
 # Between two looks at the memory, so that a leak shows as a slope.
@@ -60,20 +58,13 @@ def main() -> int:
         # A cut is meant to be an error here: `make chaos` measures what becomes of it otherwise.
         sections = {"engine": {"timeout_s": 60, "poll_interval_s": 1}, "restart": {"max_resumes": 0}}
         daemon = DaemonProcess(Path(folder), url, sections)
-        daemon.environ.update(_service_environment())
+        daemon.environ.update(service_environment())
         with daemon:
             crowd = Crowd(daemon.port, Arrivals(engine.stdout), options.callers, options.seed)
             passed = _soak(daemon, crowd, options.warm_up, options.requests)
         engine.stdin.close()  # type: ignore[union-attr]  # it is a pipe
         engine.wait(30)
     return 0 if passed else 1
-
-
-def _service_environment() -> dict[str, str]:
-    """With what the role starts the daemon, as that is what is to be measured."""
-    (line,) = re.findall(r"^environment = .*$", TEMPLATE.read_text(), re.MULTILINE)
-    environment: dict[str, str] = tomllib.loads(line)["environment"]
-    return environment
 
 
 def _soak(daemon: DaemonProcess, crowd: Crowd, warm_up: int, requests: int) -> bool:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ia0_daemon.gateway.routes import llm, models, ollama, openai_table
+from ia0_daemon.gateway.routes import health, llm, models, ollama, openai_table
+from ia0_daemon.gateway.routes.docs import with_documents
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.operation import Operation
 
-OPERATIONS: tuple[Operation, ...] = (
-    *llm.OPERATIONS,
-    *models.OPERATIONS,
-    *openai_table.OPERATIONS,
-    *ollama.OPERATIONS,
+OPERATIONS: tuple[Operation, ...] = with_documents(
+    (
+        *llm.OPERATIONS,
+        *models.OPERATIONS,
+        *openai_table.OPERATIONS,
+        *ollama.OPERATIONS,
+        *health.OPERATIONS,
+    )
 )
-"""Every route of the main listener but health and metrics, which the small one has, too."""
+"""Every route of the main listener; the small one has those of health alone."""

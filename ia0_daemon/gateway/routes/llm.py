@@ -14,6 +14,7 @@ from ia0_daemon.gateway.answer import answer
 from ia0_daemon.gateway.body import check_media_type
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.respond import as_event, as_line, encode
+from ia0_daemon.gateway.routes.llm_answer import GenerateAnswer, GenerateEnd, GeneratePiece
 from ia0_daemon.gateway.validate import GenerateRequest, generate_request, options_of
 from ia0_daemon.gateway.wanted import NDJSON, SSE, Result, Wanted
 
@@ -120,10 +121,21 @@ OPERATIONS = (
         path="/llm/generate",
         handle=generate,
         summary="Ask for text.",
+        description="A stream comes as lines of JSON, or as server-sent events where the request accepts "
+        "`text/event-stream`. Its last message has `done: true`; a later error is a message.",
         tag="IA-0",
         takes=GenerateRequest,
-        streams=NDJSON,
+        gives=GenerateAnswer,
+        streams=(NDJSON, SSE),
+        stream_gives=(GeneratePiece, GenerateEnd),
         is_limited=True,
-        examples=({"prompt": "What is the capital of France?", "params": {"max_tokens": 30}},),
+        examples=(
+            {"prompt": "What is the capital of France?", "params": {"max_tokens": 30}},
+            {
+                "prompt": "Qual é a capital da França?",
+                "stream": True,
+                "params": {"max_tokens": 30, "seed": 7},
+            },
+        ),
     ),
 )

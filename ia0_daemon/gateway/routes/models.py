@@ -4,15 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from flask import Response
+from msgspec import UNSET, UnsetType
 
 from ia0_daemon.gateway.health import model_state
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.respond import encode
+from ia0_daemon.gateway.routes.health import State
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.service import Live
     from ia0_daemon.settings.schema import Model
+
+
+class ModelEntry(msgspec.Struct, forbid_unknown_fields=True):
+    """A model that may be asked for."""
+
+    name: str
+    """Its public name."""
+    aliases: list[str]
+    """Other names that it goes by."""
+    tag: str
+    """Its name in the engine."""
+    languages: list[str]
+    """Those that it is best at, ISO 639-1."""
+    state: State
+    """Whether the engine has it loaded, on its disk, or not at all; unknown while it does not answer."""
+    num_ctx: int
+    """The context that the configuration gives it, in tokens; 0: the engine's own."""
+    context_length: int | UnsetType = UNSET
+    """The context that it was loaded with, in tokens."""
+    size_bytes: int | UnsetType = UNSET
+    """Its memory as the engine reported it."""
+    size_vram_bytes: int | UnsetType = UNSET
+    """The part of it that is on GPUs."""
+
+
+class Listing(msgspec.Struct, forbid_unknown_fields=True):
+    """The models that may be asked for."""
+
+    models: list[ModelEntry]
+    default: str
+    """The model that answers where no language is another's."""
 
 
 def listing(live: Live) -> dict[str, Any]:
@@ -51,5 +85,6 @@ OPERATIONS = (
         handle=models,
         summary="List the models that may be asked for, and how each is.",
         tag="IA-0",
+        gives=Listing,
     ),
 )

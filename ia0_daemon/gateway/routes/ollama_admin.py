@@ -14,7 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from ia0_daemon.errors import EngineError, EngineTimeout, NotFound
 from ia0_daemon.gateway.operation import Operation, Visit
+from ia0_daemon.gateway.routes.ollama_answers import BLOB, Progress
 from ia0_daemon.gateway.routes.ollama_relay import hand_through, relay_of
 from ia0_daemon.gateway.wanted import NDJSON
 
@@ -47,29 +49,24 @@ def transfer(visit: Visit) -> Response:
 
 
 def change(visit: Visit) -> Response:
-    """Hand a change through."""
+    """Hand a change through. Its path was unquoted for us: what a digest may bear is quoted again."""
     http, call = visit.http, visit.call
     visit.service.admission.enter(call.resources, visit.live.settings.server.max_in_flight)
     call.resources.callback(visit.live.watch.look_soon)
     size = http.content_length or 0
-    relayed = relay_of(visit).ask(http.method, path_of(http), call.patience, body=_pieces(http), size=size)
+    relayed = relay_of(visit).ask(http.method, quote(http.path), call.patience, body=_pieces(http), size=size)
     return hand_through(visit, relayed)
 
 
 def look(visit: Visit) -> Response:
     """Ask whether a blob is there."""
-    relayed = relay_of(visit).ask("HEAD", path_of(visit.http), visit.call.patience)
+    relayed = relay_of(visit).ask("HEAD", quote(visit.http.path), visit.call.patience)
     return hand_through(visit, relayed)
 
 
 def blob(visit: Visit) -> Response:
     """Answer `/api/blobs/<digest>`: look, or bring."""
     return look(visit) if visit.http.method == "HEAD" else transfer(visit)
-
-
-def path_of(http: Request) -> str:
-    """Give the path as it may stand in a request: Flask gives it without its escapes."""
-    return quote(http.path, safe="/:")
 
 
 def _pieces(http: Request) -> Iterator[bytes]:
@@ -84,15 +81,57 @@ def _row(
     method: str = "POST",
     **more: Any,
 ) -> Operation:
-    return Operation(method, path, handle, summary, "Ollama, for administrators", is_admin=True, **more)
+    tag = "Ollama, for administrators"
+    errors = (EngineError, EngineTimeout, NotFound)
+    return Operation(
+        method, path, handle, summary, tag, is_admin=True, is_relayed=True, errors=errors, **more
+    )
 
+
+_TRANSFER: dict[str, Any] = {
+    "takes": NamedModel,
+    "gives": Progress,
+    "streams": NDJSON,
+    "stream_gives": (Progress,),
+}
 
 OPERATIONS = (
-    _row("/api/pull", transfer, "Bring a model to the engine.", takes=NamedModel, streams=NDJSON),
-    _row("/api/push", transfer, "Send a model to a registry.", takes=NamedModel, streams=NDJSON),
-    _row("/api/create", transfer, "Make a model of another, or of blobs.", takes=NamedModel, streams=NDJSON),
-    _row("/api/copy", change, "Give a model a second name.", takes=CopyRequest),
-    _row("/api/delete", change, "Remove a model from the engine.", "DELETE", takes=NamedModel),
-    _row("/api/blobs/<digest>", blob, "Ask whether the engine has a blob.", "HEAD"),
-    _row("/api/blobs/<digest>", blob, "Bring a blob, of `server.max_body_bytes` at most."),
+    _row(
+        "/api/pull", transfer, "Bring a model to the engine.", examples=({"model": "qwen2:7b"},), **_TRANSFER
+    ),
+    _row("/api/push", transfer, "Send a model to a registry.", examples=({"model": "me/mine"},), **_TRANSFER),
+    _row(
+        "/api/create",
+        transfer,
+        "Make a model of another, or of blobs.",
+        examples=({"model": "mine", "from": "qwen2:7b", "system": "Be brief."},),
+        **_TRANSFER,
+    ),
+    _row(
+        "/api/copy",
+        change,
+        "Give a model a second name.",
+        takes=CopyRequest,
+        gives_type="",
+        examples=({"source": "qwen2:7b", "destination": "mine"},),
+    ),
+    _row(
+        "/api/delete",
+        change,
+        "Remove a model from the engine.",
+        "DELETE",
+        takes=NamedModel,
+        gives_type="",
+        examples=({"model": "mine"},),
+    ),
+    _row("/api/blobs/<digest>", blob, "Ask whether the engine has a blob.", "HEAD", gives_type=""),
+    _row(
+        "/api/blobs/<digest>",
+        blob,
+        "Bring a blob, of `server.max_body_bytes` at most.",
+        takes=BLOB,
+        takes_type="application/octet-stream",
+        gives_type="",
+        statuses=(200, 201),
+    ),
 )

@@ -16,6 +16,7 @@ from ia0_daemon.gateway.body import BodyReader
 from ia0_daemon.gateway.guards import check_prompt
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.respond import encode
+from ia0_daemon.gateway.routes.ollama_answers import ChatAnswer, ChatPiece
 from ia0_daemon.gateway.routes.ollama_fields import TextRequest, check_body_kind, check_common
 from ia0_daemon.gateway.routes.ollama_lines import ChatShape
 from ia0_daemon.gateway.routes.ollama_load import CHAT_PART, load_or_unload
@@ -111,7 +112,9 @@ OPERATIONS = (
         summary="Go on with a conversation, as Ollama does.",
         tag="Ollama",
         takes=ChatRequest,
+        gives=ChatAnswer,
         streams=NDJSON,
+        stream_gives=(ChatPiece, ChatAnswer),
         is_limited=True,
         examples=(
             {

@@ -21,6 +21,7 @@ from ia0_daemon.gateway.errand import errand
 from ia0_daemon.gateway.guards import check_prompt
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.respond import encode
+from ia0_daemon.gateway.routes.ollama_answers import EmbedAnswer, EmbeddingsAnswer
 from ia0_daemon.gateway.routes.ollama_fields import check_body_kind, seconds_of
 from ia0_daemon.gateway.routes.ollama_lines import named
 from ia0_daemon.gateway.routes.ollama_options import Options, for_vectors
@@ -122,6 +123,7 @@ OPERATIONS = (
         summary="Have texts as vectors, as Ollama gives them.",
         tag="Ollama",
         takes=EmbedRequest,
+        gives=EmbedAnswer,
         is_limited=True,
         examples=({"input": ["Paris", "Rome"]},),
     ),
@@ -132,6 +134,7 @@ OPERATIONS = (
         summary="Have one text as a vector; Ollama's older form.",
         tag="Ollama",
         takes=EmbeddingsRequest,
+        gives=EmbeddingsAnswer,
         is_limited=True,
         examples=({"prompt": "Paris"},),
     ),

@@ -17,6 +17,7 @@ from ia0_daemon.gateway.answer import answer
 from ia0_daemon.gateway.body import BodyReader
 from ia0_daemon.gateway.guards import check_prompt
 from ia0_daemon.gateway.operation import Operation, Visit
+from ia0_daemon.gateway.routes.ollama_answers import GenerateAnswer, GeneratePiece
 from ia0_daemon.gateway.routes.ollama_fields import TextRequest, check_body_kind, check_common
 from ia0_daemon.gateway.routes.ollama_lines import GenerateShape
 from ia0_daemon.gateway.routes.ollama_load import GENERATE_PART, load_or_unload
@@ -103,7 +104,9 @@ OPERATIONS = (
         summary="Ask for text, as Ollama does.",
         tag="Ollama",
         takes=GenerateRequest,
+        gives=GenerateAnswer,
         streams=NDJSON,
+        stream_gives=(GeneratePiece, GenerateAnswer),
         is_limited=True,
         examples=(
             {"prompt": "What is the capital of France?", "options": {"num_predict": 30}, "stream": False},

@@ -14,10 +14,18 @@ import msgspec
 from flask import Response
 
 from ia0_daemon.engine.watch import full_name
-from ia0_daemon.errors import EngineError, Forbidden, InvalidRequest
+from ia0_daemon.errors import (
+    EngineError,
+    EngineTimeout,
+    Forbidden,
+    InvalidRequest,
+    ModelNotFound,
+    ModelUnavailable,
+)
 from ia0_daemon.gateway.body import BodyReader
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.respond import encode
+from ia0_daemon.gateway.routes.ollama_answers import SHOWN, ModelList, Version
 from ia0_daemon.gateway.routes.ollama_fields import check_body_kind
 from ia0_daemon.gateway.routes.ollama_relay import (
     ask_shortly,
@@ -117,6 +125,9 @@ def _json(said: dict[str, Any]) -> Response:
     return Response(encode(said), mimetype="application/json")
 
 
+# What asking the engine for what it knows can end with.
+_ASKING = (EngineError, ModelUnavailable, EngineTimeout)
+
 OPERATIONS = (
     Operation(
         method="GET",
@@ -124,9 +135,17 @@ OPERATIONS = (
         handle=tags,
         summary="List the names that may be asked for, as Ollama does.",
         tag="Ollama",
+        gives=ModelList,
+        errors=_ASKING,
     ),
     Operation(
-        method="GET", path="/api/ps", handle=ps, summary="List the models that are loaded.", tag="Ollama"
+        method="GET",
+        path="/api/ps",
+        handle=ps,
+        summary="List the models that are loaded.",
+        tag="Ollama",
+        gives=ModelList,
+        errors=_ASKING,
     ),
     Operation(
         method="POST",
@@ -135,9 +154,18 @@ OPERATIONS = (
         summary="Tell what a model is.",
         tag="Ollama",
         takes=ShowRequest,
+        gives=SHOWN,
+        errors=(*_ASKING, ModelNotFound, Forbidden),
+        examples=({"model": "qwen2-7b"},),
     ),
     Operation(
-        method="GET", path="/api/version", handle=version, summary="Tell the engine's version.", tag="Ollama"
+        method="GET",
+        path="/api/version",
+        handle=version,
+        summary="Tell the engine's version.",
+        tag="Ollama",
+        gives=Version,
+        errors=(EngineError,),
     ),
     Operation(
         method="GET",
@@ -145,6 +173,8 @@ OPERATIONS = (
         handle=alive,
         summary="Say that somebody is there, as Ollama does.",
         tag="Ollama",
+        gives={"const": ALIVE},
+        gives_type="text/plain",
         is_open=True,
     ),
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from flask import Response
 
+from ia0_daemon.clock import timestamp
 from ia0_daemon.engine import failures
 from ia0_daemon.engine.messages import Failure
 from ia0_daemon.engine.relay import Relay
@@ -25,6 +26,7 @@ from ia0_daemon.errors import (
     ServiceError,
 )
 from ia0_daemon.gateway import error_shapes
+from ia0_daemon.gateway.error_shapes import OllamaError
 from ia0_daemon.gateway.respond import STREAM_HEADERS, as_line, encode
 from ia0_daemon.settings import engine_address
 
@@ -98,7 +100,13 @@ def refused(call: Call, status: int, body: bytes) -> Response:
     """Tell the engine's refusal with its own status and text."""
     text = _error_in(body) or body.decode("utf-8", "replace").strip() or f"status {status} without a text"
     call.status, call.code, call.error = status, _code_of(status), text
-    said = {"error": text, "code": call.code, "request_id": call.request_id}
+    said = OllamaError(
+        error=text,
+        code=call.code,
+        details={"engine_status": status},
+        timestamp=timestamp(),
+        request_id=call.request_id,
+    )
     return Response(encode(said), status, mimetype="application/json")
 
 

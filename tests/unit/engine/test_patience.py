@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from msgspec.json import encode
 
+from ia0_daemon.engine.connection import PlainConnection
 from ia0_daemon.engine.patience import LOOK_INTERVAL_S, WAITING_FOR, Patience
 from ia0_daemon.errors import CallerGone, EngineTimeout
 from ia0_daemon.settings.units import Seconds
@@ -29,7 +30,7 @@ def test_each_bound_ends_a_silence_and_names_its_setting(pair: Pair, name: str) 
     patience = Patience(bool)
     patience.bound(name, Seconds(0.05), "engine.some_timeout_s")
     with pytest.raises(EngineTimeout, match=r"engine\.some_timeout_s allows no more") as caught:
-        patience.wait_readable(pair[0])
+        _wait(patience, pair[0])
     assert caught.value.details == {"bound": name, "limit_s": 0.05, "setting": "engine.some_timeout_s"}
     assert patience.waited_s > 0.04  # the bound began a moment before the wait
     assert encode(caught.value.body()), "the settings' own type cannot be written as JSON"
@@ -39,7 +40,7 @@ def test_what_is_there_is_not_waited_for(pair: Pair) -> None:
     patience = Patience(bool)
     patience.bound("load", 5, "")
     pair[1].send(b"x")
-    patience.wait_readable(pair[0])
+    _wait(patience, pair[0])
     assert patience.waited_s < 1
 
 
@@ -47,7 +48,7 @@ def test_a_closed_connection_ends_the_wait(pair: Pair) -> None:
     patience = Patience(bool)
     patience.bound("load", 5, "")
     pair[1].close()
-    patience.wait_readable(pair[0])
+    _wait(patience, pair[0])
 
 
 def test_a_caller_who_leaves_during_a_silence_is_noticed(pair: Pair) -> None:
@@ -56,7 +57,7 @@ def test_a_caller_who_leaves_during_a_silence_is_noticed(pair: Pair) -> None:
     patience.bound("between_tokens", 60, "")
     threading.Timer(0.05, left.set).start()
     with pytest.raises(CallerGone):
-        patience.wait_readable(pair[0])
+        _wait(patience, pair[0])
 
 
 def test_a_caller_who_leaves_is_noticed_though_the_engine_is_never_silent(pair: Pair) -> None:
@@ -64,24 +65,27 @@ def test_a_caller_who_leaves_is_noticed_though_the_engine_is_never_silent(pair: 
     patience = Patience(left.is_set)
     patience.bound("between_tokens", 60, "")
     pair[1].send(b"x")
-    patience.wait_readable(pair[0])
+    assert _wait(patience, pair[0]) == b"x"
     left.set()
     with pytest.raises(CallerGone):
-        _wait_again_and_again(patience, pair[0])
+        _wait_again_and_again(patience)
 
 
-def test_an_engine_that_trickles_without_a_token_does_not_outlast_the_bound(pair: Pair) -> None:
+def test_an_engine_that_trickles_without_a_token_does_not_outlast_the_bound() -> None:
     patience = Patience(bool)
     patience.bound("first_token", LOOK_INTERVAL_S, "")
-    pair[1].send(b"x")
     with pytest.raises(EngineTimeout):
-        _wait_again_and_again(patience, pair[0])
+        _wait_again_and_again(patience)
 
 
-def _wait_again_and_again(patience: Patience, sock: socket.socket) -> None:
+def _wait(patience: Patience, sock: socket.socket) -> bytes:
+    return PlainConnection(sock, 5).receive(patience)
+
+
+def _wait_again_and_again(patience: Patience) -> None:
     until = time.monotonic() + 5
     while time.monotonic() < until:
-        patience.wait_readable(sock)
+        patience.wait(lambda _: b"x")
 
 
 def test_a_pause_is_time_of_the_engines_and_ends_when_the_caller_leaves() -> None:

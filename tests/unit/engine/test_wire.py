@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 import pytest
 
 from ia0_daemon.engine.patience import Patience
-from ia0_daemon.engine.wire import EngineCut, Wire
+from ia0_daemon.engine.wire import FRESH_S, EngineCut, Wire
 from ia0_daemon.errors import CallerGone, EngineAbsent, EngineError, EngineTimeout
 from ia0_daemon.settings.engine_address import parse
 from tests.fakes import bounded
@@ -113,7 +114,7 @@ def test_an_answer_whose_last_line_is_read_keeps_its_connection(
 ) -> None:
     exchange = wire.post(PATH, BODY, patience)
     lines = exchange.lines()
-    while b'"done": true' not in next(lines)[0]:
+    while b'"done": true' not in next(lines)[-1]:
         pass
     exchange.close(answered=True)
     read(wire, patience)
@@ -178,6 +179,7 @@ def test_lost_is_noticed_before_a_request_is_made(
     engine.scripts = [[*whole("one"), hang_up]]
     read(wire, patience)
     engine.wait_closed()
+    time.sleep(FRESH_S)
     assert wire.lost()
     assert not wire.lost(), "the dead connections are gone"
 

@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from ia0_daemon.engine.messages import ChatLine, Delta
 from ia0_daemon.gateway.app import api
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.record import record_refusal
@@ -120,10 +121,10 @@ def test_a_listener_that_stops_accepting_refuses_connections_and_ends_those_it_h
     go_on = threading.Event()
 
     class Waiting(FakeAnswer):
-        def texts(self) -> Iterator[str]:
-            yield "Hello"
-            go_on.wait(10)
-            yield from super().texts()
+        def pieces(self) -> Iterator[list[ChatLine]]:
+            yield [ChatLine(message=Delta("Hello"))]
+            assert go_on.wait(10)
+            yield from super().pieces()
 
     engine.answer_ = Waiting([" world"])
     with connect(listener) as sock, sock.makefile("rb") as file:
@@ -132,7 +133,26 @@ def test_a_listener_that_stops_accepting_refuses_connections_and_ends_those_it_h
         listener.stop_accepting()
         wait_until_refused(listener.port)
         go_on.set()
-        assert b'"done":true' in file.read()
+        while b'"done":true' not in file.readline():
+            pass
+        assert file.readline() + file.readline() + file.readline() == b"\r\n0\r\n\r\n"
+        sock.sendall(GET)  # the stream's head was out before it could say that this is the last one
+        assert b"Connection: close\r\n" in file.read()
+
+
+def test_a_stream_keeps_its_connection(listener: Listener) -> None:
+    with connect(listener) as sock:
+        for _ in range(2):
+            sock.sendall(post(b'{"prompt": "Hi", "stream": true}').replace(b"Connection: close\r\n", b""))
+            head, body = answer(sock)
+            assert (head.headers["Transfer-Encoding"], head.headers["Connection"]) == ("chunked", None)
+            assert b'"done":true' in body
+
+
+def test_a_stream_ends_its_connection_where_the_caller_wants_it(listener: Listener) -> None:
+    with connect(listener) as sock, sock.makefile("rb") as file:
+        sock.sendall(post(b'{"prompt": "Hi", "stream": true}'))
+        assert file.read().endswith(b"0\r\n\r\n")
 
 
 def test_the_last_answer_on_a_kept_connection_says_so(listener: Listener) -> None:
@@ -184,3 +204,24 @@ def test_a_request_that_has_begun_to_arrive_keeps_its_connection(listener: Liste
         assert idle.recv(1) == b""
         begun.sendall(GET[20:])
         assert answer(begun)[0].status == 200
+
+
+@pytest.mark.parametrize("place", [b"http://[::1", b"http://a]b/", b"http://[z]/"])
+def test_an_address_that_is_none_is_refused(listener: Listener, place: bytes) -> None:
+    response, body = say(listener, b"GET " + place + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (response.status, json.loads(body)["code"]) == (400, "INVALID_REQUEST")
+
+
+def test_who_expects_a_100_without_a_body_is_answered(listener: Listener) -> None:
+    response, _ = say(listener, GET[:-2] + b"Expect: 100-continue\r\n\r\n")
+    assert response.status == 200
+
+
+def test_who_expects_a_100_for_a_body_gets_it_first(listener: Listener) -> None:
+    body = b'{"prompt": "Hi"}'
+    whole = post(body, b"Expect: 100-continue\r\n")
+    with connect(listener) as sock:
+        sock.sendall(whole[: -len(body)])
+        assert sock.recv(100).startswith(b"HTTP/1.1 100 ")
+        sock.sendall(body)
+        assert answer(sock)[0].status == 200

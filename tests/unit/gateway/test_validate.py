@@ -89,6 +89,8 @@ def test_null_is_the_same_as_left_out() -> None:
         ("params.stop", ""),
         ("params.stop", "x" * 257),
         ("params.stop", ["a"] * 17),
+        ("params.repeat_penalty", 0),
+        ("params.repeat_penalty", 5e-324),
         ("params.repeat_penalty", 2.5),
         ("params.presence_penalty", 3),
         ("params.frequency_penalty", -3),

@@ -6,14 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from flask import Request
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ia0_daemon.engine.messages import GENERATE, Message
 from ia0_daemon.errors import EngineError
-from ia0_daemon.gateway.routes.ollama_admin import path_of
 from tests.fakes import FakeAnswer, FakeClient
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -119,11 +117,6 @@ def test_somebody_is_there(http: FlaskClient, method: str) -> None:
 def test_without_an_administrators_key_nothing_is_changed(http: FlaskClient, path: str) -> None:
     response = http.open(f"/api/{path}", method="DELETE" if path == "delete" else "POST", json={})
     assert (response.status_code, response.get_json()["code"]) == (403, "FORBIDDEN")
-
-
-def test_a_path_keeps_its_escapes_on_its_way_to_the_engine() -> None:
-    asked = Request.from_values("/api/blobs/sha256:a%0D%0AHost:%20x")
-    assert path_of(asked) == "/api/blobs/sha256:a%0D%0AHost:%20x"
 
 
 FIELDS = (

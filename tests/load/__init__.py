@@ -1,0 +1,1 @@
+"""A mixed day of traffic against a daemon, with Locust."""
