@@ -91,11 +91,22 @@ class Workers:
         return bool(pending)
 
     def _start(self, task: Task) -> None:
-        worker = _Worker(task)
-        thread = threading.Thread(target=self._run, args=(worker,), daemon=True)
+        thread = threading.Thread(target=self._run, args=(_Worker(task),), daemon=True)
         thread.name = f"worker-{len(self._threads)}"
-        self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._do_without(task, error)
+        else:
+            self._threads.add(thread)
+
+    def _do_without(self, task: Task, error: RuntimeError) -> None:
+        """Have one of the others do it, where the system gives no further thread."""
+        if not self._threads:
+            raise error
+        self._queue.append(task)
+        told = {"event": "no_thread", "threads": len(self._threads), "most": self._most}
+        log.warning("a request waits for a thread: %s (TasksMax= of a unit, ulimit -u)", error, extra=told)
 
     def _run(self, worker: _Worker) -> None:
         while worker.task is not None:

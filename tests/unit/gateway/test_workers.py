@@ -57,6 +57,24 @@ def test_no_thread_is_started_before_it_is_needed(workers: Workers) -> None:
     assert workers.started == 1
 
 
+def test_where_the_system_gives_no_further_thread_the_others_do_the_task(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_on = threading.Event()
+    first, second = Job(go_on.wait), Job()
+    workers.add_task(first)
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    workers.add_task(second)
+    go_on.set()
+    assert second.wait() == first.wait()
+    assert workers.started == 1
+    assert [vars(record)["event"] for record in caplog.records] == ["no_thread"]
+
+
 def test_tasks_at_the_same_time_have_threads_of_their_own(workers: Workers) -> None:
     meet = threading.Barrier(3, timeout=10)
     jobs = [Job(meet.wait) for _ in range(3)]
