@@ -56,7 +56,7 @@ def answer(visit: Visit, wanted: Wanted, shape: Shape) -> Response:
     live, call = visit.live, visit.call
     route = live.router.route(wanted, visit.key)
     call.model, call.requested_model = route.chain[0].name, wanted.model or ""
-    call.stream, call.reason = wanted.stream, route.reason
+    call.stream, call.reason, call.prompt_chars = wanted.stream, route.reason, wanted.chars()
     visit.service.admission.enter(call.resources, live.settings.server.max_in_flight)
     source = _source(visit, wanted, route)
     return (_stream if wanted.stream else _whole)(visit, wanted, shape, source)
@@ -183,6 +183,8 @@ def _finish(visit: Visit, wanted: Wanted, source: Source) -> Result:
         call.context_full = is_context_full(result.prompt_tokens, result.completion_tokens, context, bound)
     if result.load_duration > RELOAD_NS and not call.cached and not call.asked_again:
         visit.service.metrics.model_reloads.labels(call.model).inc()
+    if call.pays and not (call.truncated or call.resumed):
+        visit.service.prompt_rates.note(call.model, call.prompt_chars, result.prompt_tokens)
     if live.settings.log.prompts:
         call.texts = {"prompt": wanted.text(), "system": wanted.system(), "text": result.text}
     return result

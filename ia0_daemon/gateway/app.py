@@ -181,7 +181,7 @@ def end_of(call: Call, service: Service) -> None:
     try:
         call.resources.close()
     finally:  # a defect in what is freed must not make it free of charge, or unseen
-        call.settle(call.spent_tokens())
+        call.settle(call.spent_tokens(service.prompt_rates.tokens(call.model, call.prompt_chars)))
         record(call, service.metrics)
 
 

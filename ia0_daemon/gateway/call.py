@@ -69,6 +69,8 @@ class Call:
     completion_tokens: int = 0
     pieces: int = 0
     """Lines that a stream has handed out, or that came of another answer: about as many tokens."""
+    prompt_chars: int = 0
+    """The prompt's characters, for what the engine has not said: a broken answer's tokens of the prompt."""
     finish_reason: str = ""
     first_token_at: float | None = None
     generation_s: float = 0.0
@@ -120,9 +122,15 @@ class Call:
         """Take the error that ends the request."""
         self.status, self.code, self.error = error.status, error.code, error.message
 
-    def spent_tokens(self) -> int:
-        """Give the tokens that the engine worked for; of a broken answer, about those that were written."""
-        return self.prompt_tokens + max(self.completion_tokens, self.pieces) if self.pays else 0
+    def spent_tokens(self, expected: int) -> int:
+        """Give the tokens that the engine worked for; of a broken answer, about those that it read and wrote.
+
+        `expected`: the tokens that the prompt probably has.
+        """
+        if not self.pays:
+            return 0
+        is_broken = self.pieces and not self.finish_reason
+        return (expected if is_broken else self.prompt_tokens) + max(self.completion_tokens, self.pieces)
 
     def elapsed_s(self) -> float:
         """Give the seconds since the request came."""

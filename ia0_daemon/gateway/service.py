@@ -16,6 +16,7 @@ from ia0_daemon.gateway.breaker import Breakers
 from ia0_daemon.gateway.catalog import Catalog
 from ia0_daemon.gateway.flights import Flights
 from ia0_daemon.gateway.limits import Limiter
+from ia0_daemon.gateway.prompt_rate import PromptRates
 from ia0_daemon.gateway.pulls import Pulls
 from ia0_daemon.gateway.routing import Router
 from ia0_daemon.gateway.slots import Slots
@@ -72,6 +73,7 @@ class Service:
     breakers: Breakers = field(default_factory=lambda: _breakers(Routing()))
     flights: Flights = field(default_factory=Flights)
     cache: AnswerCache = field(default_factory=lambda: AnswerCache(Cache(), None))
+    prompt_rates: PromptRates = field(default_factory=PromptRates)
     pulls: Pulls = field(default_factory=Pulls)
     """Models on their way to the engine by this daemon's routes; no restart is begun meanwhile."""
     limiter: Limiter = field(default_factory=lambda: Limiter(None, ""))

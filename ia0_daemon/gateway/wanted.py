@@ -57,6 +57,10 @@ class Wanted:
         said = [message.content for message in self.messages if message.role == "user"]
         return said[-1] if said else str(self.fields.get("prompt", ""))
 
+    def chars(self) -> int:
+        """Count the characters of the prompt."""
+        return sum(len(each.content) for each in self.messages) + len(self.fields.get("prompt", ""))
+
     def system(self) -> str:
         """Give what the request itself tells the model before the prompt."""
         said = [message.content for message in self.messages if message.role == "system"]

@@ -80,6 +80,14 @@ def test_a_broken_answer_costs_what_was_written(
     assert [post(stream=stream, params=params).status_code, post().status_code] == [status, 429]
 
 
+def test_a_broken_answer_costs_about_what_was_read(ask: Callable[..., Ask], engine: FakeClient) -> None:
+    post = ask(tokens_per_minute=100)
+    engine.script = [FakeAnswer(["a"]), FakeAnswer(["a", EngineError("failed")])]
+    prompts = ["x" * 70, "x" * 1000]  # the first one has 7 tokens, as the engine says
+    assert {post(stream=True, prompt=prompt).status_code for prompt in prompts} == {200}
+    assert post().status_code == 429
+
+
 def test_a_shared_answer_is_paid_by_one_who_has_it_whole(ask: Callable[..., Ask], engine: FakeClient) -> None:
     post = ask(tokens_per_minute=9)  # an answer has 10
     body = {"stream": True, "params": {"temperature": 0}}
