@@ -40,7 +40,13 @@ class Loaded(Generic[R]):
     keep_alive: float
     users: int = 0
     expires_at: float = 0.0  # seconds since the epoch, infinity for never; 0: it has not been idle yet
-    is_closing: bool = False  # its child is being ended; nobody may take it any more
+    has_to_go: bool = False  # a load waits for its place
+    is_closing: bool = False  # its child is being ended
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether another request may take it; who uses it already goes on to the end."""
+        return not (self.has_to_go or self.is_closing)
 
     def expires(self, now: float) -> float:
         """When it will be unloaded if nobody uses it again."""

@@ -5,8 +5,12 @@
 Owns Ollama's rules: a request for a model that is loaded with equal options passes
 the queue by; the queue has OLLAMA_MAX_QUEUE places; one load at a time, which all
 other unloaded models wait for; a changed option or a child that does not answer
-loads again; the idle model with the shortest keep-alive makes room. Never talks
-to a child except through ``LoadedRunner``.
+loads again; the idle model with the shortest keep-alive makes room.
+One rule is not Ollama's. There a model that has to go is kept by whoever asks for
+it meanwhile, with a new keep-alive, and the load that waits for its place waits
+for good (ollama/ollama#17408). Here it takes nobody any more: who asks for it
+stands in the queue, so everybody has a turn. Nor does a load wait on whose caller
+has left. Never talks to a child except through ``LoadedRunner``.
 """
 
 from __future__ import annotations
@@ -84,10 +88,10 @@ class Scheduler(Generic[R]):
     def _use_loaded(self, launch: Launch, keep_alive: float | None) -> Loaded[R] | None:
         with self._lock:
             loaded = self._loaded.get(launch.model.path)
-        if loaded is None or self._needs_reload(loaded, launch):
+        if loaded is None or not loaded.takes_more or self._needs_reload(loaded, launch):
             return None
         with self._lock:
-            if self._loaded.get(launch.model.path) is not loaded or loaded.is_closing:
+            if self._loaded.get(launch.model.path) is not loaded or not loaded.takes_more:
                 return None
             return loaded.used(keep_alive)
 
@@ -141,7 +145,8 @@ class Scheduler(Generic[R]):
 
     def _serve(self, waiting: Waiting[R]) -> None:
         try:
-            loaded = self._provide(waiting)
+            with waiting.context.on_cancel(self._wake):
+                loaded = self._provide(waiting)
         except EngineFailure as failure:
             waiting.failure = failure
         except OSError as error:
@@ -162,10 +167,21 @@ class Scheduler(Generic[R]):
             with self._changed:
                 in_the_way = self._in_the_way(waiting.launch)
                 if in_the_way is not None:
-                    self._expire_now(in_the_way)
-                    self._changed.wait_for(lambda gone=in_the_way: gone not in self._loaded.values())  # type: ignore[misc]  # a default binds it
+                    self._see_off(in_the_way, waiting.context)
                     continue
             return self._load(waiting)
+
+    def _see_off(self, loaded: Loaded[R], context: Context) -> None:
+        """Let nobody take it any more until it is gone, or until nobody waits for its place."""
+        loaded.has_to_go = True
+        self._expire_now(loaded)
+        self._changed.wait_for(lambda: context.cancelled or loaded not in self._loaded.values())
+        loaded.has_to_go = False
+        context.check()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _in_the_way(self, launch: Launch) -> Loaded[R] | None:
         same = self._loaded.get(launch.model.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -72,12 +72,17 @@ class World:
         with self.scheduler.acquire(Context(), launch(name, **changes), keep_alive) as runner:
             return runner
 
-    def begin(self, name: str, context: Context | None = None) -> Future[FakeRunner]:
+    def begin(
+        self, name: str, context: Context | None = None, keep_alive: float | None = None, **changes: Any
+    ) -> Future[FakeRunner]:
         def run() -> FakeRunner:
-            with self.scheduler.acquire(context or Context(), launch(name), None) as runner:
+            with self.scheduler.acquire(context or Context(), launch(name, **changes), keep_alive) as runner:
                 return runner
 
         return self.pool.submit(run)
+
+    def stands_in_the_way(self, name: str) -> bool:
+        return [item.has_to_go for item in self.scheduler.loaded()] == [True] and self.names() == [name]
 
     def names(self) -> list[str]:
         return [item.launch.model.short_name for item in self.scheduler.loaded()]
@@ -231,6 +236,57 @@ def test_a_model_in_use_makes_room_only_afterwards() -> None:
         assert not in_use.closed.is_set()
     assert other.result(10).launch.model.short_name == "b"
     assert in_use.closed.is_set()
+
+
+@pytest.mark.parametrize("wanted", [{"embedding": True}, {"num_ctx": 8}])
+def test_a_model_that_has_to_go_is_not_kept_by_who_asks_for_it_meanwhile(
+    world: World, wanted: dict[str, Any]
+) -> None:
+    with world.scheduler.acquire(Context(), launch("a"), 300.0) as first:
+        other = world.begin("a", keep_alive=300.0, **wanted)
+        wait_until(lambda: world.stands_in_the_way("a"))
+        meanwhile = world.begin("a", keep_alive=300.0)
+        assert not _is_served(meanwhile)
+    assert other.result(10) is world.started[1]
+    assert meanwhile.result(10) is world.started[2]
+    assert first.closed.is_set()
+
+
+def test_a_busy_model_is_not_kept_in_another_models_place() -> None:
+    world = World(max_loaded=1)
+    with world.scheduler.acquire(Context(), launch("a"), 300.0):
+        other = world.begin("b")
+        wait_until(lambda: world.stands_in_the_way("a"))
+        meanwhile = world.begin("a", keep_alive=300.0)
+        assert not _is_served(meanwhile)
+    assert other.result(10).launch.model.short_name == "b"
+    assert meanwhile.result(10).launch.model.short_name == "a"
+
+
+def test_callers_of_two_kinds_without_a_pause_all_have_their_turns(world: World) -> None:
+    def call(embedding: bool) -> int:
+        return len([world.use("a", keep_alive=300.0, embedding=embedding) for _ in range(20)])
+
+    callers = [world.pool.submit(call, number % 2 == 0) for number in range(8)]
+    assert [caller.result(30) for caller in callers] == [20] * 8
+
+
+def test_a_model_stays_where_who_waited_for_its_place_has_left(world: World) -> None:
+    context = Context()
+    with world.scheduler.acquire(Context(), launch("a"), 300.0) as in_use:
+        gone = world.begin("a", context, embedding=True)
+        wait_until(lambda: world.stands_in_the_way("a"))
+        behind = world.begin("a", keep_alive=300.0)
+        context.cancel()
+        assert behind.result(10) is in_use
+        with pytest.raises(Cancelled):
+            gone.result(10)
+    assert world.use("a") is in_use
+
+
+def _is_served(asked: Future[FakeRunner]) -> bool:
+    """Whether a request is answered though nothing else happens; 0.1 s is long for a loaded model."""
+    return bool(wait([asked], 0.1).done)
 
 
 def test_keep_alive_zero_unloads_after_the_request(world: World) -> None:
