@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from tests.engine_process import MODEL, EngineProcess
 
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     "/api/chat": {"messages": [{"role": "user", "content": "Hi"}], "options": {"num_predict": 2}},
     "/api/embed": {"input": "Hi"},
 }
