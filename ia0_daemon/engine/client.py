@@ -93,6 +93,7 @@ class EngineClient:
             if isinstance(error, EngineTimeout):
                 self.progress.doubt(tag)
             raise
+        self._note_kind(tag, for_vectors=False)
         return self._answer(exchange, question.model, patience, self._settings.timeout_s)
 
     def ask_whole(self, question: Question, patience: Patience) -> bytes:
@@ -104,7 +105,9 @@ class EngineClient:
             self._watch.forget_loaded()
         self._have_loaded(question, patience)
         self._bound_first_token(question, patience)
-        return self._whole(question, patience)
+        body = self._whole(question, patience)
+        self._note_kind(question.model.tag, for_vectors=True)
+        return body
 
     def _whole(self, question: Question, patience: Patience) -> bytes:
         tag = question.model.tag
@@ -125,17 +128,24 @@ class EngineClient:
         return body
 
     def _have_loaded(self, question: Question, patience: Patience) -> None:
-        """Have the model loaded for what is asked, under the bound of loading."""
-        model, for_vectors = question.model, question.path == EMBED
-        if self._watch.is_loaded(model.tag) and for_vectors == (model.tag in self._for_vectors):
+        """Have a model that is not loaded loaded for what is asked, under the bound of loading."""
+        model = question.model
+        if self._watch.is_loaded(model.tag):
             return
-        if for_vectors:
+        if question.path == EMBED:
             patience.bound("load", self._settings.load_timeout_s, "engine.load_timeout_s")
             self._whole(Question(model, [], path=EMBED, fields=NO_TEXTS), patience)
-            self._for_vectors.add(model.tag)
+            self._note_kind(model.tag, for_vectors=True)
             self._watch.note_loaded(model.tag)
         else:
             self.load(model, patience)
+
+    def _note_kind(self, tag: str, *, for_vectors: bool) -> None:
+        """Remember what the engine has the model loaded for: it has just done that."""
+        if for_vectors:
+            self._for_vectors.add(tag)
+        else:
+            self._for_vectors.discard(tag)
 
     def write_one_token(self, model: Model, keep_alive_s: int, patience: Patience, timeout_s: float) -> None:
         """Have a model that is loaded write one token, with the options that its answers are asked with.
@@ -171,7 +181,7 @@ class EngineClient:
                 pass
         finally:
             answer.close()
-        self._for_vectors.discard(model.tag)
+        self._note_kind(model.tag, for_vectors=False)
         self._watch.note_loaded(model.tag)
 
     def repeats_prefill(self, model: Model, patience: Patience) -> bool:
@@ -194,6 +204,14 @@ class EngineClient:
         return Answer(exchange, model.tag, patience, silence_s, self._watch.forget_loaded, self.progress)
 
     def _bound_first_token(self, question: Question, patience: Patience) -> None:
+        """Bound the wait for the first token, as loading is where the engine loads the model anew for it.
+
+        That load is not asked for beforehand: where texts and vectors of one model
+        are asked for by turns, it would be gone again before its question came.
+        """
+        if (question.path == EMBED) != (question.model.tag in self._for_vectors):
+            patience.bound("load", self._settings.load_timeout_s, "engine.load_timeout_s")
+            return
         extra_s = self._settings.first_token_per_1k_chars_s * question.chars() / 1000
         setting = "engine.first_token_timeout_s"
         patience.bound("first_token", self._settings.first_token_timeout_s + extra_s, setting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -289,16 +290,42 @@ def test_what_is_answered_in_one_piece_comes_whole(
     assert client.progress.silences() == {}
 
 
-def test_a_model_that_writes_is_loaded_for_vectors_and_again_for_writing(
+def test_a_loaded_model_is_not_loaded_beforehand_where_it_is_asked_for_the_other_kind(
     client: EngineClient, engine: ScriptedEngine, patience: Patience
 ) -> None:
-    engine.scripts = [[json_body(VECTORS)], [json_body(VECTORS)], *[whole("Hello")] * 2]
+    engine.scripts = [[json_body(VECTORS)], whole("Hello"), [json_body(VECTORS)]]
+    client.ask_whole(EMBEDDING, patience)
+    ask(client, patience)
+    client.ask_whole(EMBEDDING, patience)
+    assert [body.get("messages", body.get("input")) == [] for body in engine.received] == [False] * 3
+
+
+def test_a_model_that_is_not_loaded_is_loaded_for_vectors_first_and_once(
+    wire: Wire, engine: ScriptedEngine, patience: Patience
+) -> None:
+    client = EngineClient(wire, EngineWatch(FakeControl(models=[]), 60), Engine())
+    engine.scripts = [[json_body(VECTORS)] for _ in range(3)]
     for _ in range(2):
         client.ask_whole(EMBEDDING, patience)
-    for _ in range(2):
-        ask(client, patience)
-    loads = [body.get("messages", body.get("input")) == [] for body in engine.received]
-    assert loads == [True, False, False, True, False, False]
+    assert [body["input"] == [] for body in engine.received] == [True, False, False]
+
+
+def test_what_loads_a_model_for_the_other_kind_has_the_bound_of_loading_and_the_next_has_not(
+    wire: Wire, watch: EngineWatch, engine: ScriptedEngine
+) -> None:
+    bounds = Engine(load_timeout_s=Seconds(0.3), first_token_timeout_s=Seconds(0.1))
+    client = EngineClient(wire, watch, bounds)
+    engine.scripts = [[SILENCE], [json_body(VECTORS)], [SILENCE], [SILENCE]]
+    assert _bound_of(lambda: client.ask_whole(EMBEDDING, Patience(bool))) == "load"
+    client.ask_whole(EMBEDDING, bounded(5))
+    assert _bound_of(lambda: client.ask_whole(EMBEDDING, Patience(bool))) == "first_token"
+    assert _bound_of(lambda: client.answer(QUESTION, Patience(bool))) == "load"
+
+
+def _bound_of(asking: Callable[[], object]) -> object:
+    with pytest.raises(EngineTimeout) as caught:
+        asking()
+    return caught.value.details["bound"]
 
 
 @pytest.mark.parametrize("script", [[cut], [raw(b'{"embeddings"'), cut]], ids=["before", "within"])
