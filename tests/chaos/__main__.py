@@ -58,7 +58,7 @@ def _run(folder: Path, restarts: int) -> int:
         f"{'answ.':>5} {'waited':>6} {'again':>5} {'went on':>7} {'asked':>5}   "
         f"{'begun':>5} {'finish.':>7} {'cut':>4}  {'s':>5}"
     )
-    with world(folder, ENGINE, SECTIONS) as made:
+    with world(folder, ENGINE, SECTIONS, with_keys=True) as made:
         rows = scenarios.run(made, restarts, _show)
         trials = scenarios.trials(made)
     faults = [f"{row.name.strip()}: {fault}" for row in rows for fault in row.faults]

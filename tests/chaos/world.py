@@ -30,12 +30,14 @@ LIMITS = {"requests_per_minute": 1_000_000, "tokens_per_minute": 100_000_000, "t
 class World:
     """One engine, one daemon."""
 
-    def __init__(self, folder: Path, engine_env: Mapping[str, str], sections: Sections) -> None:
+    def __init__(
+        self, folder: Path, engine_env: Mapping[str, str], sections: Sections, *, with_keys: bool
+    ) -> None:
         self.folder = folder
         port = free_port()
         self.engine_url = f"http://127.0.0.1:{port}"
         make_models(folder / "models", [MODEL, SPARE])
-        self.keys = self._make_keys()
+        self.keys = self._make_keys() if with_keys else []
         self._service_file = folder / "engine.toml"
         self._write_service(port, engine_env)
         self.service = spec.load(self._service_file)
@@ -113,7 +115,7 @@ class World:
         return requests.post(
             f"{self.daemon.url}/llm/generate",
             json={"prompt": "Hi", "params": {"max_tokens": 1}},
-            headers={"Authorization": f"Bearer {self.keys[0]}"},
+            headers={"Authorization": f"Bearer {self.keys[0]}"} if self.keys else {},
             timeout=60,
         )
 
@@ -126,9 +128,11 @@ def _is_model(child: psutil.Process) -> bool:
 
 
 @contextmanager
-def world(folder: Path, engine_env: Mapping[str, str], sections: Sections) -> Iterator[World]:
+def world(
+    folder: Path, engine_env: Mapping[str, str], sections: Sections, *, with_keys: bool = False
+) -> Iterator[World]:
     """Start engine and daemon; leave nothing of them behind."""
-    made = World(folder, engine_env, sections)
+    made = World(folder, engine_env, sections, with_keys=with_keys)
     manager.start(made.service)
     try:
         with made.daemon:

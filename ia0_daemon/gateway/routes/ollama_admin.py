@@ -54,13 +54,13 @@ def change(visit: Visit) -> Response:
     visit.service.admission.enter(call.resources, visit.live.settings.server.max_in_flight)
     call.resources.callback(visit.live.watch.look_soon)
     size = http.content_length or 0
-    relayed = relay_of(visit).ask(http.method, quote(http.path), call.patience, body=_pieces(http), size=size)
+    relayed = relay_of(visit).ask(http.method, quote(http.path, safe="/:"), call.patience, body=_pieces(http), size=size)
     return hand_through(visit, relayed)
 
 
 def look(visit: Visit) -> Response:
     """Ask whether a blob is there."""
-    relayed = relay_of(visit).ask("HEAD", quote(visit.http.path), visit.call.patience)
+    relayed = relay_of(visit).ask("HEAD", quote(visit.http.path, safe="/:"), visit.call.patience)
     return hand_through(visit, relayed)
 
 

@@ -198,10 +198,10 @@ def test_a_damaged_archive_changes_nothing(site: Site, damage: object, words: st
 
 def test_a_reload_that_is_refused_is_said_and_undo_is_offered(site: Site) -> None:
     site.done("create")
-    site.daemon.configure({"server": {"threads": 100}})
+    site.daemon.configure({"server": {"threads": 200}})
     changed = site.daemon.config_path.read_text()
     site.daemon.stop()
-    site.daemon.start()  # with 100 threads, which a reload cannot take back
+    site.daemon.start()  # with 200 threads, which a reload cannot take back
     with traffic(site):
         result = site.ia0("restore", "--yes")
     assert result.returncode == 1

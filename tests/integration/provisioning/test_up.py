@@ -44,7 +44,7 @@ def test_a_setting_that_can_be_reloaded_restarts_nothing(site: Site) -> None:
 
 def test_a_setting_of_the_listener_restarts_the_daemon_alone(site: Site) -> None:
     before = site.pids()
-    site.variables["ia0_daemon_server_threads"] = "80"
+    site.variables["ia0_daemon_server_threads"] = "160"
     edited = site.up()
     assert (edited.code, edited.changed) == (0, 2), edited.output
     assert site.pids()["engine"] == before["engine"]
