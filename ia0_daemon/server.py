@@ -10,7 +10,6 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
-import queue
 import signal
 import socket
 import sys
@@ -42,8 +41,7 @@ from ia0_daemon.systemd.notify import Notifier
 from ia0_daemon.systemd.sockets import WrongSockets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import FrameType
+    from collections.abc import Callable, Sequence
 
     from ia0_daemon.gateway.service import Live
     from ia0_daemon.settings.load import Source
@@ -232,7 +230,7 @@ def run(source: Source) -> int:
         sys.stderr.write("".join(f"{line}\n" for line in error.lines()))
         return 1
     logs.configure(settings.log.level)
-    told = _receive_signals()
+    next_signal = _receive_signals()
     # Else every counter has a second series with its birthday, which nobody asks for.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's own lack
     try:
@@ -245,22 +243,24 @@ def run(source: Source) -> int:
         notifier.status(f"not started: {error}")
         sys.stderr.write(f"{error}\n")
         return 1
-    while told.get() == signal.SIGHUP:
+    while next_signal() == signal.SIGHUP:
         _reload(daemon)
     daemon.stop()
     return 0
 
 
-def _receive_signals() -> queue.SimpleQueue[int]:
-    """Take signals from now on. A handler may interrupt `get` anywhere: of all queues this one allows it."""
-    told: queue.SimpleQueue[int] = queue.SimpleQueue()
+def _receive_signals() -> Callable[[], int]:
+    """Take signals from now on; gives what waits for the next one and tells its number.
 
-    def tell(number: int, _frame: FrameType | None) -> None:
-        told.put(number)
-
+    The interpreter's own handler writes each number into a pipe. Waiting for a queue that a
+    handler of ours fills can miss one: it runs in the main thread alone, and not while that goes to sleep.
+    """
+    numbers, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, tell)
-    return told
+        signal.signal(number, lambda _number, _frame: None)
+    return lambda: os.read(numbers, 1)[0]
 
 
 def _reload(daemon: Daemon) -> None:

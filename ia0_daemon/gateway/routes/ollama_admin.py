@@ -54,7 +54,8 @@ def change(visit: Visit) -> Response:
     visit.service.admission.enter(call.resources, visit.live.settings.server.max_in_flight)
     call.resources.callback(visit.live.watch.look_soon)
     size = http.content_length or 0
-    relayed = relay_of(visit).ask(http.method, quote(http.path, safe="/:"), call.patience, body=_pieces(http), size=size)
+    path = quote(http.path, safe="/:")
+    relayed = relay_of(visit).ask(http.method, path, call.patience, body=_pieces(http), size=size)
     return hand_through(visit, relayed)
 
 

@@ -97,7 +97,8 @@ def test_the_events_of_a_response_come_in_order(client: OpenAI) -> None:
 
 
 def test_the_package_gathers_a_response_from_its_events(client: OpenAI) -> None:
-    with client.responses.stream(model=NAME, input="Say hello.", max_output_tokens=200) as stream:
+    asked = {"model": NAME, "input": "Say hello.", "max_output_tokens": 200, "temperature": 0}
+    with client.responses.stream(**asked) as stream:
         assert stream.get_final_response().output_text
 
 

@@ -72,7 +72,7 @@ def test_a_leak_is_restarted_under_load_and_nobody_loses_an_answer(tmp_path: Pat
         counts = all_answered(outcomes, made)
         told = [details(event) for event in events(made, "engine_restarted")]
         assert {each["cause"] for each in told} == {"memory"}
-        assert told[0]["in_flight"] >= 8
+        assert told[0]["in_flight"] >= 4  # every slot; the others wait in the daemon's queue
         assert sum(each["went_on"] for each in told) >= 1
         assert counts.went_on >= 1
         assert [each["failed"] for each in told] == [0] * len(told)
