@@ -11,7 +11,7 @@ endif
 
 # What may come from the environment, from .env, or behind the target (make up IA0_PORT=9090). The
 # environment is stronger than .env, as with other tools that read one.
-NAMES := ENGINE IA0_DIR IA0_ENGINE_PORT IA0_PORT LOG_LEVEL MAX_TOKENS MODEL_LLAMA MODEL_QWEN2 OLLAMA_HOST TIMEOUT
+NAMES := ENGINE IA0_DIR IA0_ENGINE_PORT IA0_KEY IA0_PORT LOG_LEVEL MAX_TOKENS MODEL_LLAMA MODEL_QWEN2 OLLAMA_HOST TIMEOUT
 $(foreach name,$(NAMES),$(if $(filter environment,$(origin $(name))),$(eval override $(name) := $$($(name)))))
 -include .env
 
