@@ -32,6 +32,7 @@ from ia0_daemon.errors import (
 from ia0_daemon.gateway.authenticate import authenticate
 from ia0_daemon.gateway.call import UNMATCHED, Call
 from ia0_daemon.gateway.error_shapes import body_of
+from ia0_daemon.gateway.host_check import check_host
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.record import record
 from ia0_daemon.gateway.respond import encode
@@ -91,6 +92,8 @@ def _application(service: Service, name: str, operations: Sequence[Operation], *
         here.call = call = _call(http)
         _take_request_id(call, http)
         if with_keys and http.endpoint not in is_open:
+            if not here.live.keys:
+                check_host(http.environ.get("HTTP_HOST", ""))
             here.key = authenticate(http.headers, here.live.keys)
             call.key = here.key.name if here.key else ""
 
