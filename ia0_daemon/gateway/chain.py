@@ -10,7 +10,7 @@ as long as it is not. Owns that decision, and the seat in the model's queue.
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ia0_daemon.engine.client import Question
     from ia0_daemon.engine.messages import ChatLine
+    from ia0_daemon.gateway.breaker import Breakers
     from ia0_daemon.gateway.call import Call
     from ia0_daemon.gateway.service import Live, Service
     from ia0_daemon.gateway.wanted import Result, Wanted
@@ -97,20 +98,8 @@ class ChainAnswer:
         return self._first_of(last)
 
     def _first_of(self, model: Model) -> list[list[ChatLine]]:
-        breakers = self._journey.service.breakers
-        if not breakers.allows(model.name):
-            raise is_open(model, breakers.retry_after_s(model.name))
-        try:
-            first = self._ask_fitting(model)
-        except FAILURES as error:
-            outcome = breakers.gave_up if isinstance(error, EngineAbsent) else breakers.failed
-            outcome(model.name)
-            raise
-        except BaseException:
-            breakers.gave_up(model.name)  # what ended it says nothing of the model
-            raise
-        breakers.succeeded(model.name)
-        return first
+        with judged(self._journey.service.breakers, model):
+            return self._ask_fitting(model)
 
     def _ask_fitting(self, model: Model) -> list[list[ChatLine]]:
         """Ask; where the prompt does not fit and may be shortened, ask with less."""
@@ -190,7 +179,27 @@ def endurance_of(service: Service, live: Live) -> Endurance:
     return Endurance(restart.max_resumes, restart.max_wait_s, service.is_hopeful, service.nudge)
 
 
-def is_open(model: Model, retry_after_s: int) -> ModelUnavailable:
+@contextmanager
+def judged(breakers: Breakers, model: Model) -> Iterator[None]:
+    """Ask a model in this block, and have its breaker told what came of it.
+
+    Raises `ModelUnavailable` where the breaker does not allow it.
+    """
+    if not breakers.allows(model.name):
+        raise _is_open(model, breakers.retry_after_s(model.name))
+    try:
+        yield
+    except FAILURES as error:
+        outcome = breakers.gave_up if isinstance(error, EngineAbsent) else breakers.failed
+        outcome(model.name)
+        raise
+    except BaseException:
+        breakers.gave_up(model.name)  # what ended it says nothing of the model
+        raise
+    breakers.succeeded(model.name)
+
+
+def _is_open(model: Model, retry_after_s: int) -> ModelUnavailable:
     """Make the error for a model whose breaker is open."""
     return ModelUnavailable(
         f"{model.name!r} has failed too often in a row and is not asked for now "

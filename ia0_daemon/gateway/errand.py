@@ -21,7 +21,7 @@ import msgspec
 from ia0_daemon.engine.client import Question
 from ia0_daemon.errors import EngineAbsent, EngineError, EngineInterrupted, ServiceError
 from ia0_daemon.gateway import carry_on
-from ia0_daemon.gateway.chain import FAILURES, endurance_of, is_open, place_of
+from ia0_daemon.gateway.chain import endurance_of, judged, place_of
 from ia0_daemon.gateway.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def errand(visit: Visit, model_name: str | None, path: str, fields: Mapping[str,
     model = route.chain[0]
     call.model, call.requested_model, call.reason = model.name, model_name or "", route.reason
     visit.service.admission.enter(call.resources, live.settings.server.max_in_flight)
-    body = _with_breaker(visit, model, _question(visit, model, path, fields))
+    with judged(visit.service.breakers, model):
+        body = _with_slot(visit, model, _question(visit, model, path, fields))
     call.note_first_token()
     call.prompt_tokens = _tokens(body)
     return model, body
@@ -69,23 +70,6 @@ def _question(visit: Visit, model: Model, path: str, fields: Mapping[str, Any]) 
         path=path,
         fields={"stream": False, **rest},
     )
-
-
-def _with_breaker(visit: Visit, model: Model, question: Question) -> bytes:
-    breakers = visit.service.breakers
-    if not breakers.allows(model.name):
-        raise is_open(model, breakers.retry_after_s(model.name))
-    try:
-        body = _with_slot(visit, model, question)
-    except FAILURES as error:
-        outcome = breakers.gave_up if isinstance(error, EngineAbsent) else breakers.failed
-        outcome(model.name)
-        raise
-    except BaseException:
-        breakers.gave_up(model.name)  # what ended it says nothing of the model
-        raise
-    breakers.succeeded(model.name)
-    return body
 
 
 def _with_slot(visit: Visit, model: Model, question: Question) -> bytes:

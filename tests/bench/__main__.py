@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,7 +93,7 @@ class _Run:
         for clients in CLIENTS:
             rows = self._in_turn(
                 f"{clients} clients",
-                lambda peer, clients=clients: plain.measure(peer, self.stub, clients, self._options.seconds),  # type: ignore[misc]
+                partial(plain.measure, stub=self.stub, clients=clients, seconds=self._options.seconds),
             )
             self.results.plain[clients] = {name: merge_plain(row) for name, row in rows.items()}
 
@@ -101,8 +102,12 @@ class _Run:
             for count in STREAMS:
                 rows = self._in_turn(
                     f"{count} streams {'of 20 ms chunks' if paced else 'at once'}",
-                    lambda peer, count=count, paced=paced: streams.measure(  # type: ignore[misc]
-                        peer, self.stub, count, self._options.seconds, paced=paced
+                    partial(
+                        streams.measure,
+                        stub=self.stub,
+                        streams=count,
+                        seconds=self._options.seconds,
+                        paced=paced,
                     ),
                 )
                 into[count] = {name: merge_streams(row) for name, row in rows.items()}

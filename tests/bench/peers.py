@@ -87,7 +87,9 @@ def bare_stub(folder: Path) -> Iterator[Peer]:
 
 @contextmanager
 def daemon(folder: Path, stub: Peer) -> Iterator[Peer]:
-    """Our daemon with everything on; only answers are not kept, and each prompt is another one anyway."""
+    """Our daemon with everything on, the language detector loaded; only answers are not kept, and each prompt
+    is another one anyway.
+    """
     plain, hashed = new_key()
     process = DaemonProcess(folder, f"http://127.0.0.1:{stub.port}", _sections(hashed))
     process.environ.update(service_environment())
@@ -106,7 +108,7 @@ def _sections(hashed: str) -> dict[str, dict[str, object]]:
     return {
         "engine": {"parallel": ROOM},
         "server": {"threads": ROOM + 16, "max_in_flight": ROOM},
-        "models.small": {"name": MODEL, "tag": f"{MODEL}:latest", "aliases": []},
+        "models.small": {"name": MODEL, "tag": f"{MODEL}:latest", "aliases": [], "languages": ["pt"]},
         "cache": {"enabled": False},
         "log": {"level": "INFO"},
         "[auth.keys]": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from logging import makeLogRecord
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from ia0_daemon.backup import state
 from ia0_daemon.backup.metrics import families as backup_families
 from ia0_daemon.engine.watch import EngineWatch
 from ia0_daemon.gate import Gate
+from ia0_daemon.gateway.call import Call
 from ia0_daemon.gateway.limits import Limiter
 from ia0_daemon.gateway.metrics import Metrics
+from ia0_daemon.gateway.record import record
 from ia0_daemon.gateway.service import Live, Service
 from ia0_daemon.gateway.shared_store import open_store
 from ia0_daemon.settings.load import Source
@@ -80,3 +83,26 @@ def test_every_documented_metric_is_printed(printed: set[str]) -> None:
 
 def _documented() -> set[str]:
     return set(re.findall(r"`(ia0_\w+)`", PAGE.read_text("utf-8")))
+
+
+def test_every_field_of_a_requests_line_is_documented(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ia0.request")
+    call = Call("id", "POST", "/", "/", "", bool, **dict.fromkeys(("key", "model", "error", "reason"), "x"))
+    call.requested_model, call.finish_reason, call.stream = "x", "stop", True
+    call.cached = call.context_full = True
+    call.passed_over, call.truncated, call.texts = ["x"], {"x": 1}, {"prompt": "", "system": "", "text": ""}
+    call.slot_s = call.gate_s = call.reading_s = 1.0
+    call.askings, call.asked_again, call.resumed = 2, 1, 1
+    call.note_first_token()
+    record(call, Metrics())
+    call.cached, call.texts = False, dict.fromkeys(("prompt", "system", "text"), "x")
+    record(call, Metrics())
+    said = {name for line in caplog.records for name in vars(line)} - vars(makeLogRecord({})).keys()
+    section = PAGE.read_text("utf-8").partition("## The log's line of a request")[2]
+    assert said - {"event", "message"} == set(re.findall(r"`([a-z_]+)`[^|]*\|", _first_cells(section)))
+
+
+def _first_cells(section: str) -> str:
+    """The first cell of each row, a bar behind each name."""
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return "".join(f"{name.strip()}|" for row in rows for name in row.split(","))

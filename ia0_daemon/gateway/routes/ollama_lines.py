@@ -81,6 +81,7 @@ class GenerateShape(ChatShape):
 
     _before_text, _behind_text = b'"response":', b',"done":false}\n'
 
+    # The path calls no tools; the chat's does, and has this step with them.
     def _part(self, text: str, thinking: str, tool_calls: Sequence[Any]) -> dict[str, Any]:  # noqa: ARG002
         return {"response": text} | ({"thinking": thinking} if thinking else {})
 

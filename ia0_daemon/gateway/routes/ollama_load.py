@@ -37,7 +37,10 @@ def load_or_unload(visit: Visit, request: TextRequest, part: dict[str, Any]) -> 
     model, call = route.chain[0], visit.call
     call.model, call.requested_model, call.reason = model.name, request.model or "", route.reason
     is_end = unloads(request.keep_alive)
-    (_unload if is_end else _load)(visit, model, wanted)
+    if is_end:
+        _unload(visit, model)
+    else:
+        _load(visit, model, wanted)
     reason = "unload" if is_end else "load"
     call.note_result(Result("", reason))
     said = {**beginning(call), **part, "done": True, "done_reason": reason}
@@ -54,7 +57,7 @@ def _load(visit: Visit, model: Model, wanted: Wanted) -> None:
     answer.result()
 
 
-def _unload(visit: Visit, model: Model, _wanted: Wanted) -> None:
+def _unload(visit: Visit, model: Model) -> None:
     if visit.key is None or not visit.key.admin:
         raise Forbidden(
             "keep_alive: 0 without a prompt unloads the model for everybody, so it needs a key with "
