@@ -1,6 +1,6 @@
 """`python -m tests.bench.kept`: how much of the daemon's own time a kept answer takes, by its log.
 
-an engine that answers at once -> the same determined request again and again -> `daemon_ms` of the log's lines
+an engine that answers at once -> the same determined request again and again -> the log's `daemon_ms`
 """
 
 from __future__ import annotations
@@ -32,14 +32,17 @@ ROUTES: dict[str, dict[str, object]] = {
 def main() -> int:
     """Measure and print; 1 where an answer was not a kept one."""
     are_kept = True
-    with tempfile.TemporaryDirectory(prefix="ia0-kept-") as scratch, ScriptedEngine() as engine:
-        with DaemonProcess(Path(scratch), engine.url) as daemon:
-            sys.stdout.write(f"{'':24} {'p50 ms':>8} {'p99 ms':>8}\n")
-            for route, body in ROUTES.items():
-                times, were_kept = _times(daemon, route, body)
-                are_kept &= were_kept
-                p99 = sorted(times)[int(len(times) * 0.99)]
-                sys.stdout.write(f"{route:24} {statistics.median(times):8.2f} {p99:8.2f}\n")
+    with (
+        tempfile.TemporaryDirectory(prefix="ia0-kept-") as scratch,
+        ScriptedEngine() as engine,
+        DaemonProcess(Path(scratch), engine.url) as daemon,
+    ):
+        sys.stdout.write(f"{'':24} {'p50 ms':>8} {'p99 ms':>8}\n")
+        for route, body in ROUTES.items():
+            times, were_kept = _times(daemon, route, body)
+            are_kept &= were_kept
+            p99 = sorted(times)[int(len(times) * 0.99)]
+            sys.stdout.write(f"{route:24} {statistics.median(times):8.2f} {p99:8.2f}\n")
     return 0 if are_kept else 1
 
 

@@ -87,7 +87,9 @@ def _documented() -> set[str]:
 
 def test_every_field_of_a_requests_line_is_documented(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "ia0.request")
-    call = Call("id", "POST", "/", "/", "", bool, **dict.fromkeys(("key", "model", "error", "reason"), "x"))
+    call = Call(
+        "id", "POST", "/", "/", "127.0.0.1", bool, **dict.fromkeys(("key", "model", "error", "reason"), "x")
+    )
     call.requested_model, call.finish_reason, call.stream = "x", "stop", True
     call.cached = call.context_full = True
     call.passed_over, call.truncated, call.texts = ["x"], {"x": 1}, {"prompt": "", "system": "", "text": ""}
