@@ -57,17 +57,17 @@ def answer(visit: Visit, wanted: Wanted, shape: Shape) -> Response:
     route = live.router.route(wanted, visit.key)
     call.model, call.requested_model = route.chain[0].name, wanted.model or ""
     call.stream, call.reason, call.prompt_chars = wanted.stream, route.reason, wanted.chars()
-    visit.service.admission.enter(call.resources, live.settings.server.max_in_flight)
     source = _source(visit, wanted, route)
     return (_stream if wanted.stream else _whole)(visit, wanted, shape, source)
 
 
 def _source(visit: Visit, wanted: Wanted, route: Route) -> Source:
     key = _cache_key(visit, wanted, route)
-    if key is None:
-        return _fresh(visit, wanted, route)
-    result = _kept_result(visit, key)
-    return _shared(visit, wanted, route, key) if result is None else _from_kept(visit, result)
+    result = None if key is None else _kept_result(visit, key)
+    if result is not None:
+        return _from_kept(visit, result)
+    visit.service.admission.enter(visit.call.resources, visit.live.settings.server.max_in_flight)
+    return _fresh(visit, wanted, route) if key is None else _shared(visit, wanted, route, key)
 
 
 def _fresh(visit: Visit, wanted: Wanted, route: Route) -> Source:

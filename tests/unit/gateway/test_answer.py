@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from werkzeug.test import TestResponse
 from ia0_daemon.engine.messages import ChatLine, Delta
 from ia0_daemon.errors import ContextLengthExceeded, EngineError
 from ia0_daemon.gateway.service import Service
-from ia0_daemon.settings.schema import Cache, Model
+from ia0_daemon.settings.schema import Cache, Model, Server
 from tests.fakes import DONE, TAG, FakeAnswer, FakeClient
 from tests.unit.gateway.conftest import Lines, Reconfigure
 
@@ -199,3 +200,11 @@ def test_a_load_in_mid_request_is_counted(generate: Generate, engine: FakeClient
     generate()
     said = service.metrics.registry.get_sample_value("ia0_model_reloads_total", {"model": "smollm2-135m"})
     assert said == 1
+
+
+def test_a_kept_answer_needs_no_seat(generate: Generate, service: Service, reconfigure: Reconfigure) -> None:
+    reconfigure(server=Server(max_in_flight=1))
+    assert generate(DETERMINED).status_code == 200
+    with ExitStack() as seat:
+        service.admission.enter(seat, 1)
+        assert [generate(body).status_code for body in (DETERMINED, {"prompt": "Another"})] == [200, 503]
