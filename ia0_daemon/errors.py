@@ -103,7 +103,7 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """The API key is known, but may not do this."""
+    """The key may not do this; or there are no keys, and the request names another machine as its Host."""
 
     status, code = 403, "FORBIDDEN"
 
