@@ -19,6 +19,8 @@ ENGINE = {
     "LLAMA_ARG_THREADS": "1",
     # What it keeps of prompts is growth, too; without it a leak is the only one.
     "LLAMA_ARG_CACHE_RAM": "0",
+    # On a fast, idle core whole answers would fit into the drain, and a restart would cut none.
+    "IA0_ENGINE_FAULT_SLOW_ANSWER_S": "0.02",
 }
 SECTIONS: dict[str, dict[str, object]] = {
     "engine": {"poll_interval_s": 0.5, "timeout_s": 120, "first_token_timeout_s": 180},
