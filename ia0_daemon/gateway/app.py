@@ -129,7 +129,7 @@ def _check_rights(service: Service, operation: Operation, call: Call, key: ApiKe
     if operation.is_admin and not _is_admin(key):
         raise Forbidden(
             f"{operation.path}: it changes the engine's models, so it needs a key with admin = true "
-            "(auth.keys, or `ia0 keys create --admin`)"
+            "(auth.keys, or `ia0 keys create NAME --admin`)"
         )
 
 

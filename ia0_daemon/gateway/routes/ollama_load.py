@@ -61,7 +61,7 @@ def _unload(visit: Visit, model: Model) -> None:
     if visit.key is None or not visit.key.admin:
         raise Forbidden(
             "keep_alive: 0 without a prompt unloads the model for everybody, so it needs a key with "
-            "admin = true (auth.keys, or `ia0 keys create --admin`)",
+            "admin = true (auth.keys, or `ia0 keys create NAME --admin`)",
             field="keep_alive",
         )
     body = encode({"model": model.tag, "keep_alive": 0})
