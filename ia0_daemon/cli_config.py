@@ -5,14 +5,12 @@ Owns those commands' words. Never changes a file.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import click
+from click.core import ParameterSource
 
-from ia0_daemon.cli_failure import Failure, config_option, machine_bytes, source
+from ia0_daemon.cli_failure import Failure, config_option, source
 from ia0_daemon.settings.faults import ConfigError
-from ia0_daemon.settings.load import Source
+from ia0_daemon.settings.load import NO_FILE
 from ia0_daemon.settings.shown import lines
 from ia0_daemon.settings.toml_text import example
 
@@ -23,17 +21,22 @@ def config_group() -> None:
 
 
 @config_group.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
-    """Check FILE together with the environment; every fault is a line on standard error.
+@click.argument("file", required=False)
+@config_option
+@click.pass_context
+def check(context: click.Context, file: str | None, config: str) -> None:
+    """Check FILE, or that of --config, together with the environment; every fault is a line on standard error.
 
     Exit code 0 if nothing is wrong in it, 1 if something is. Ports and folders are not tried.
     """
+    if file is not None and context.get_parameter_source("config") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("FILE and --config name the same thing; give one of them")
+    named = config if file is None else file
     try:
-        Source(file, os.environ, machine_bytes()).load()
+        source(named).load()
     except ConfigError as error:
         raise Failure(error.lines()) from None
-    click.echo(f"{file}: ok")
+    click.echo(f"{named or NO_FILE}: ok")
 
 
 @config_group.command("show")

@@ -56,6 +56,25 @@ def test_a_right_configuration_is_ok(file: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, f"{file}: ok\n")
 
 
+def test_the_check_finds_its_file_as_other_commands_do(file: Path) -> None:
+    by_option, by_variable = (
+        ia0("config", "check", "--config", file),
+        ia0("config", "check", env={"IA0_CONFIG": str(file)}),
+    )
+    assert by_option.stdout == by_variable.stdout == f"{file}: ok\n"
+    assert ia0("config", "check", "--config", "").stdout == "environment: ok\n"
+
+
+def test_a_named_file_wins_over_the_variable_and_excludes_the_option(file: Path) -> None:
+    assert ia0("config", "check", file, env={"IA0_CONFIG": "/nowhere"}).exit_code == 0
+    assert ia0("config", "check", file, "--config", file).exit_code == 2
+
+
+def test_the_option_wins_over_the_variable(file: Path) -> None:
+    shown = ia0("config", "show", "--config", file, env={"IA0_CONFIG": "/nowhere"})
+    assert f"# {file}" in shown.stdout
+
+
 def test_a_wrong_configuration_is_told_line_by_line_on_standard_error(file: Path) -> None:
     file.write_text("[server]\nthread = 1\nthreads = 1\n")
     result = ia0("config", "check", file)
@@ -180,7 +199,7 @@ def test_without_a_configuration_the_socket_is_asked_for(tmp_path: Path) -> None
     assert "--socket PATH" in result.stderr
 
 
-@pytest.mark.parametrize("args", [["nonsense"], ["config", "check"], ["status", "--nonsense"]])
+@pytest.mark.parametrize("args", [["nonsense"], ["config", "check", "a", "b"], ["status", "--nonsense"]])
 def test_wrong_usage_is_exit_code_2(args: list[str]) -> None:
     assert ia0(*args).exit_code == 2
 
