@@ -25,7 +25,7 @@ def config_group() -> None:
 @config_option
 @click.pass_context
 def check(context: click.Context, file: str | None, config: str) -> None:
-    """Check FILE, or that of --config, together with the environment; every fault is a line on standard error.
+    """Check FILE (or --config) together with the environment; every fault is a line on standard error.
 
     Exit code 0 if nothing is wrong in it, 1 if something is. Ports and folders are not tried.
     """
