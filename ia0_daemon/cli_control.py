@@ -49,7 +49,10 @@ def reload(config: str, socket_path: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.option("--ready", "must_be_ready", is_flag=True, help="Exit with 1 where requests would fail now.")
 def status(config: str, socket_path: str | None, as_json: bool, must_be_ready: bool) -> None:
-    """Tell how the running daemon is: version, process, engine, models, requests under way, drain."""
+    """Tell how the running daemon is: what is wrong, engine, models, requests under way, drain.
+
+    `reasons` are why requests would fail now; `troubles` what is wrong though they are answered.
+    """
     result = ask_daemon(config, socket_path, "status")
     for line in [json.dumps(result, indent=2)] if as_json else _told(result):
         click.echo(line)

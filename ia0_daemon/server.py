@@ -27,7 +27,7 @@ from ia0_daemon.control_file import SocketInUseError
 from ia0_daemon.ending import SPARE_S, Ending
 from ia0_daemon.gateway.app import api, probes
 from ia0_daemon.gateway.assemble import live_of, live_with_engine_of, service_of
-from ia0_daemon.gateway.health import model_state, not_ready_because
+from ia0_daemon.gateway.health import counting, model_state, not_ready_because, troubles
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.record import record_refusal
 from ia0_daemon.gateway.shared_store import open_store
@@ -166,9 +166,11 @@ class Daemon:
             "listen": live.settings.server.listen,
             "ready": not not_ready_because(self.service),
             "reasons": not_ready_because(self.service),
+            "troubles": troubles(self.service),
             "in_flight": self.service.admission.in_flight,
             "supervisor": self.supervision.status(),
             **self.supervision.facts(),
+            **counting(self.service.limiter),
             "engine": {"host": live.settings.engine.host, "version": state.version, "error": state.error},
             "models": {model.name: model_state(live, model.tag) for model in live.catalog.models},
         }

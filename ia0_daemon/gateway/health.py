@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ia0_daemon.gateway.limits import Limiter
     from ia0_daemon.gateway.operation import Visit
     from ia0_daemon.gateway.service import Live, Service
+    from ia0_daemon.gateway.shared_store import StoreState
     from ia0_daemon.settings.schema import Model
 
 # A picture of the engine older than this many polling intervals means that the polling itself is stuck.
@@ -84,21 +85,54 @@ def model_state(live: Live, tag: str) -> str:
     return "loaded" if live.watch.is_loaded(tag) else "available"
 
 
+def counting(limiter: Limiter) -> dict[str, Any]:
+    """Say whether what limits are counted with is there; what is not used is not mentioned."""
+    shared, usage = limiter.shared_state, limiter.usage_state
+    said: dict[str, Any] = {}
+    if shared is not None:
+        said["shared_store"] = {"up": shared.is_up, "error": shared.error}
+    if usage is not None:
+        said["usage"] = {"kept": usage.is_kept, "error": usage.error}
+    return said
+
+
+def troubles(service: Service) -> list[str]:
+    """Give what is wrong though requests are answered, or why it will not mend itself."""
+    live, models = service.live, service.live.catalog.models
+    failed = service.supervisor_status().get("failed_because")
+    found = [f"restarts were given up (FAILED), `ia0 restart` tries again: {failed}"] if failed else []
+    shared = service.limiter.shared_state
+    if shared is not None and not shared.is_up:
+        found.append(_alone(shared))
+    broken = [model.name for model in models if service.breakers.state(model.name) == "open"]
+    found += [f"{name} is not asked, its breaker is open: it failed too often" for name in broken]
+    missing = [model.tag for model in models if model_state(live, model.tag) == "missing"]
+    # Where none is there the host is not ready, which says so already.
+    if missing and len(missing) < len(models):
+        found.append(f"the engine does not have: {', '.join(missing)}")
+    return found
+
+
+def _alone(shared: StoreState) -> str:
+    """Say what this daemon has for itself alone; a store that is full still gives kept answers."""
+    what = "limits are" if shared.gives else "limits and kept answers are"
+    return f"the shared store is away, so {what} this daemon's own: {shared.error}"
+
+
 def _health(service: Service, reasons: list[str]) -> dict[str, Any]:
     live = service.live
-    models = [_model(service, model) for model in live.catalog.models]
-    troubles = _troubles(service, models)
+    wrong = troubles(service)
     return {
-        "status": _word(service, reasons, troubles),
-        "reasons": reasons + troubles,
+        "status": _word(service, reasons, wrong),
+        "reasons": reasons + wrong,
         "version": __version__,
         "uptime_s": round(time.monotonic() - service.started, 1),
         "in_flight": service.admission.in_flight,
         "waiting": service.gate.waiting,
         "supervisor": service.supervisor_status(),
-        **_limits(service.limiter),
+        **counting(service.limiter),
         "engine": _engine(live),
-        "models": models,
+        "models": [_model(service, model) for model in live.catalog.models],
         "memory": _memory(),
         "timestamp": timestamp(),
     }
@@ -115,39 +149,12 @@ def _model(service: Service, model: Model) -> dict[str, Any]:
     }
 
 
-def _limits(limiter: Limiter) -> dict[str, Any]:
-    """Say whether what limits are counted with is there; what is not used is not mentioned."""
-    shared, usage = limiter.shared_state, limiter.usage_state
-    said: dict[str, Any] = {}
-    if shared is not None:
-        said["shared_store"] = {"up": shared.is_up, "error": shared.error}
-    if usage is not None:
-        said["usage"] = {"kept": usage.is_kept, "error": usage.error}
-    return said
-
-
-def _word(service: Service, reasons: list[str], troubles: list[str]) -> str:
+def _word(service: Service, reasons: list[str], wrong: list[str]) -> str:
     if reasons:
         return "unavailable"
     if service.gate.closing is not None:
         return "draining"
-    return "degraded" if troubles else "ok"
-
-
-def _troubles(service: Service, models: list[dict[str, Any]]) -> list[str]:
-    """Give what is wrong though requests are answered, or why it will not mend itself."""
-    failed = service.supervisor_status().get("failed_because")
-    troubles = [f"restarts were given up (FAILED), `ia0 restart` tries again: {failed}"] if failed else []
-    shared = service.limiter.shared_state
-    if shared is not None and not shared.is_up:
-        troubles.append(f"the shared store is away, so limits are this daemon's own: {shared.error}")
-    broken = [model["name"] for model in models if model["breaker"] == "open"]
-    troubles += [f"{name} is not asked, its breaker is open: it failed too often" for name in broken]
-    missing = [model["tag"] for model in models if model["state"] == "missing"]
-    # Where none is there the host is not ready, which says so already.
-    if missing and len(missing) < len(models):
-        troubles.append(f"the engine does not have: {', '.join(missing)}")
-    return troubles
+    return "degraded" if wrong else "ok"
 
 
 def _engine(live: Live) -> dict[str, Any]:

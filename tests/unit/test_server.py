@@ -216,7 +216,7 @@ def test_a_wrong_configuration_ends_the_start_with_every_fault(
     assert "limits.unheard_of" in said
 
 
-def test_a_daemon_looks_for_its_shared_store_until_it_ends(
+def test_a_daemon_looks_for_its_shared_store_and_tells_of_it_until_it_ends(
     start: Callable[[], Daemon], configured: Configured
 ) -> None:
     configured.settings["shared"] = {"url": f"valkey://127.0.0.1:{free_port()}"}
@@ -226,6 +226,9 @@ def test_a_daemon_looks_for_its_shared_store_until_it_ends(
     while is_store_up(daemon):
         assert time.monotonic() < ends
         time.sleep(0.01)
+    status = daemon.status()
+    assert status["shared_store"]["up"] is False
+    assert "the shared store is away" in status["troubles"][0]
     daemon.stop()
     assert "ia0-shared-store" not in [thread.name for thread in threading.enumerate()]
 
@@ -246,6 +249,7 @@ def test_a_file_without_a_stores_address_ends_the_start(configured: Configured, 
 def test_the_status_tells_what_an_operator_asks_first(daemon: Daemon, configured: Configured) -> None:
     status = daemon.status()
     assert (status["ready"], status["reasons"], status["in_flight"]) == (True, [], 0)
+    assert (status["troubles"], "shared_store" in status) == ([], False)
     assert status["models"] == {"smollm2-135m": "loaded"}
     assert status["listen"] == f"127.0.0.1:{configured.port}"
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from valkey.exceptions import OutOfMemoryError
 
+from ia0_daemon.gateway.limits import Limiter
 from ia0_daemon.gateway.service import Service
-from ia0_daemon.settings.schema import Model
+from ia0_daemon.gateway.shared_store import StoreAway, open_store
+from ia0_daemon.settings.schema import Model, Shared
 from tests.fakes import MODEL, TAG, FakeControl
 from tests.unit.gateway.conftest import Reconfigure
 
@@ -146,3 +149,24 @@ def test_an_open_breaker_is_a_trouble(http: FlaskClient, service: Service) -> No
     body = http.get("/health").get_json()
     assert (body["status"], body["models"][0]["breaker"]) == ("degraded", "open")
     assert body["reasons"] == [f"{MODEL.name} is not asked, its breaker is open: it failed too often"]
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [(OutOfMemoryError("full"), "limits are"), (OSError("gone"), "limits and kept answers are")],
+)
+def test_health_says_what_a_store_that_is_away_leaves_to_this_daemon_alone(
+    http: FlaskClient, service: Service, error: Exception, what: str
+) -> None:
+    store = open_store(Shared(url="valkey://127.0.0.1:1"))  # nobody is there, and nobody is asked
+    assert store is not None
+    with pytest.raises(StoreAway):
+        store.attempt(lambda: raised(error))
+    service.limiter = Limiter(store, "")
+    body = http.get("/health").get_json()
+    assert (body["status"], body["shared_store"]["up"]) == ("degraded", False)
+    assert f"{what} this daemon's own" in body["reasons"][0]
+
+
+def raised(error: Exception) -> None:
+    raise error
