@@ -90,7 +90,7 @@ def _written(end: datetime) -> str:
     "models",
     multiple=True,
     metavar="NAME",
-    help="A model that it may use; again for more; default: all.",
+    help="A model that it may use, by its public name or an alias; again for more; default: all.",
 )
 @click.option("--requests-per-minute", type=int, metavar="N", help="Most requests in any minute.")
 @click.option(
@@ -198,7 +198,7 @@ def _told(faults: Sequence[Fault], newest: str) -> list[str]:
 def _by_option(fault: Fault, field: str) -> str:
     if field == "name":
         return "NAME: there is a key of that name already; take another one, or revoke that first"
-    option = "--model" if field == "models" else f"--{field.replace('_', '-')}"
+    option = "--model" if field.partition("[")[0] == "models" else f"--{field.replace('_', '-')}"
     value = "" if fault.value is None else f"{shown(fault.value)} "
     return f"{option}: {value}{fault.rule}"
 

@@ -27,7 +27,7 @@ from ia0_daemon.settings.catalogue import (
 )
 from ia0_daemon.settings.environment import Foreign, Overrides, Text
 from ia0_daemon.settings.faults import Fault, unknown
-from ia0_daemon.settings.leaves import from_text, from_toml, is_secret, rule_of
+from ia0_daemon.settings.leaves import broken_entries, from_text, from_toml, is_secret, rule_of
 from ia0_daemon.settings.schema import ApiKey, Section, Settings
 
 S = TypeVar("S", bound=Section)
@@ -171,8 +171,16 @@ class Assembly:
         try:
             return from_text(hint, raw.value) if isinstance(raw, Text) else from_toml(hint, value)
         except ValueError:  # msgspec's ValidationError is one
-            self._refuse(key, None if is_secret(hint) else value, rule_of(hint), where)
+            self._refuse_leaf(hint, value, key, where, is_text=isinstance(raw, Text))
             return None
+
+    def _refuse_leaf(self, hint: object, value: object, key: str, where: str, *, is_text: bool) -> None:
+        """Point at the entries of a list that are wrong, where it is they; else at the whole."""
+        broken = broken_entries(hint, value, is_text=is_text)
+        for index, entry, rule in broken:
+            self._refuse(f"{key}[{index}]", entry, rule, where)
+        if not broken:
+            self._refuse(key, None if is_secret(hint) else value, rule_of(hint), where)
 
     def _refuse(self, key: str, value: object, rule: str, where: str) -> None:
         self.faults.append(Fault(key, value, rule, where))

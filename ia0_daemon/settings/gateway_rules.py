@@ -5,7 +5,7 @@ Pure, as those of `rules.py`, which lists them all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import PurePosixPath
@@ -13,44 +13,70 @@ from pathlib import PurePosixPath
 from ia0_daemon.settings import store_address
 from ia0_daemon.settings.findings import Finding
 from ia0_daemon.settings.languages import LANGUAGES
-from ia0_daemon.settings.schema import Settings
+from ia0_daemon.settings.public_names import public_names
+from ia0_daemon.settings.schema import Routing, Settings
 
 PROMPT = "{prompt}"
+# What a wrong code is told where none is near it: the schema's own default.
+_SOME = ", ".join(Routing().languages)
+# How many codes are near enough to be told.
+_NEAR = 5
 # A faulty entry of the list shifts the others' numbers, so these rules wait until there is none.
 _KEYS = ("auth.keys",)
 
 
 def languages_are_known(settings: Settings) -> Iterator[Finding]:
     """The detector can recognise them."""
-    for language in settings.routing.languages:
+    for index, language in enumerate(settings.routing.languages):
         if language not in LANGUAGES:
-            close = get_close_matches(language, LANGUAGES, n=3, cutoff=0.5)
-            hint = f"; near it: {', '.join(close)}" if close else ""
-            yield Finding("routing.languages", language, f"is not a language that the detector knows{hint}")
+            rule = f"is not a language that the detector knows; {_known_languages(language)}"
+            yield Finding(f"routing.languages[{index}]", language, rule)
+
+
+def _known_languages(wrong: str) -> str:
+    """Those that are near, with the same first letter before others; where there are none, some."""
+    close = get_close_matches(wrong, LANGUAGES, n=len(LANGUAGES), cutoff=0.5)
+    near = sorted(close, key=lambda code: (code[0] != wrong[0], code))[:_NEAR]
+    return f"near it: {', '.join(near)}" if near else f"codes of ISO 639-1, such as {_SOME}"
 
 
 def languages_are_told_apart(settings: Settings) -> Iterator[Finding]:
     """A model for a language that nobody recognises would never be chosen."""
     known = settings.routing.languages
     for model_id, model in settings.models.items():
-        for language in model.languages:
+        for index, language in enumerate(model.languages):
             if language not in known:
-                rule = f"is not among routing.languages ({', '.join(known)})"
-                yield Finding(f"models.{model_id}.languages", language, rule, ("routing.languages",))
+                rule = (
+                    f"is not among routing.languages ({', '.join(known)}); add it there, or take it out here"
+                )
+                key = f"models.{model_id}.languages[{index}]"
+                yield Finding(key, language, rule, ("routing.languages",))
 
 
 def fallbacks_are_other_models(settings: Settings) -> Iterator[Finding]:
-    """A fallback has the public name of another model, and stands there once."""
-    names = [model.name for model in settings.models.values()]
+    """A fallback is another model by any of its names, and stands there once."""
+    named = public_names(settings)
     for model_id, model in settings.models.items():
-        key = f"models.{model_id}.fallbacks"
+        before: set[str] = set()
         for index, name in enumerate(model.fallbacks):
-            if name not in names:
-                yield Finding(key, name, f"is not the name of a model: {', '.join(names)}", ("models",))
-            elif name == model.name:
-                yield Finding(key, name, "is the model itself")
-            elif name in model.fallbacks[:index]:
-                yield Finding(key, name, "stands there twice")
+            rule = _broken_fallback(named, model.name, before, name)
+            if rule:
+                yield Finding(f"models.{model_id}.fallbacks[{index}]", name, rule, ("models",))
+            before.add(named.get(name, name))
+
+
+def _broken_fallback(named: Mapping[str, str], own: str, before: set[str], name: str) -> str:
+    public = named.get(name)
+    if public is None:
+        return _unknown_model(named)
+    alias = "" if name == public else f" (an alias of {public})"
+    if public == own:
+        return f"is the model itself{alias}"
+    return f"stands there twice{alias}" if public in before else ""
+
+
+def _unknown_model(named: Iterable[str]) -> str:
+    return f"is not the name of a model: {', '.join(named)}"
 
 
 def templates_hold_a_prompt(settings: Settings) -> Iterator[Finding]:
@@ -70,12 +96,12 @@ def keys_end_at_a_time(settings: Settings) -> Iterator[Finding]:
 
 def keys_models_are_known(settings: Settings) -> Iterator[Finding]:
     """A key that may use a model which is not there may use none."""
-    names = [model.name for model in settings.models.values()]
+    named = public_names(settings)
     for index, key in enumerate(settings.auth.keys):
-        for name in key.models:
-            if name not in names:
-                rule = f"is not the name of a model: {', '.join(names)}"
-                yield Finding(f"auth.keys[{index}].models", name, rule, ("models",))
+        for place, name in enumerate(key.models):
+            if name not in named:
+                where = f"auth.keys[{index}].models[{place}]"
+                yield Finding(where, name, _unknown_model(named), ("models",))
 
 
 def entries_fit_the_cache(settings: Settings) -> Iterator[Finding]:

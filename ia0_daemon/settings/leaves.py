@@ -50,11 +50,7 @@ def from_toml(hint: object, value: object) -> object:
 
 def from_text(hint: object, text: str) -> object:
     """A value of the environment, which knows nothing but text."""
-    kind = bare(hint)
-    # An env file of a container keeps the quotes that a shell or systemd would take away.
-    plain = text.strip()
-    if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'":
-        plain = plain[1:-1]
+    kind, plain = bare(hint), _unquoted(text)
     if kind is bool:
         return _word(plain)
     if kind is int:
@@ -62,6 +58,28 @@ def from_text(hint: object, text: str) -> object:
     if get_origin(kind) is tuple:
         return from_toml(hint, _listed(hint, plain))
     return from_toml(hint, plain)
+
+
+def broken_entries(hint: object, value: object, *, is_text: bool) -> list[tuple[int, object, str]]:
+    """Entries of a list that break its rule: number, value and rule; none where it is no list of values.
+
+    `is_text`: it is a list of the environment.
+    """
+    kind = bare(hint)
+    if get_origin(kind) is not tuple or as_list(hint) is not None:
+        return []
+    each = get_args(kind)[0]
+    entries = _listed(hint, _unquoted(str(value))) if is_text else value
+    found = enumerate(entries) if isinstance(entries, list) else ()
+    return [(index, entry, rule_of(each)) for index, entry in found if not _fits(each, entry)]
+
+
+def _fits(hint: object, value: object) -> bool:
+    try:
+        from_toml(hint, value)
+    except ValueError:  # msgspec's ValidationError is one
+        return False
+    return True
 
 
 def rule_of(hint: object) -> str:
@@ -130,6 +148,12 @@ def _text_text(hint: object) -> str:
     if pattern is not None:
         return _PATTERNS.get(pattern, f"a text that matches {pattern}")
     return spelled or "a text"
+
+
+def _unquoted(text: str) -> str:
+    """An env file of a container keeps the quotes that a shell or systemd would take away."""
+    plain = text.strip()
+    return plain[1:-1] if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'" else plain
 
 
 def _word(text: str) -> bool:

@@ -5,7 +5,7 @@ keeps anything: a reload calls it again, and one that fails leaves the caller's
 settings as they are.
 
     read the file -> lay the environment over it -> convert value by value -> add the keys of `auth.keys_path`
-    -> try the rules between settings
+    -> try the rules between settings -> public names where an alias of a model stands
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ia0_daemon.settings.event_rules import EVENT_RULES
 from ia0_daemon.settings.faults import ConfigError, Fault
 from ia0_daemon.settings.findings import Finding
 from ia0_daemon.settings.keys_file import KEYS_SETTING, CreatedKeys
+from ia0_daemon.settings.public_names import by_public_name
 from ia0_daemon.settings.rules import RULES
 from ia0_daemon.settings.schema import Settings
 
@@ -99,7 +100,7 @@ class Source:
             raise ConfigError(faults)
         keys_from = {key.name: _origin(KEYS_SETTING, assembly.origins) for key in configured.auth.keys}
         keys_from |= {key.name: more.path for key in more.keys}
-        return Loaded(settings, more.origins(assembly.origins), keys_from)
+        return Loaded(by_public_name(settings), more.origins(assembly.origins), keys_from)
 
 
 def _findings(settings: Settings, refused: list[str], machine_bytes: int | None) -> list[Finding]:

@@ -183,7 +183,7 @@ def default_model_is_known(settings: Settings) -> Iterator[Finding]:
 def backup_paths_are_absolute(settings: Settings) -> Iterator[Finding]:
     """The scheduler and the command run in different folders."""
     backup = settings.backup
-    named = [("path", backup.path), *(("include", path) for path in backup.include)]
+    named = [("path", backup.path), *((f"include[{at}]", path) for at, path in enumerate(backup.include))]
     if backup.engine_path:
         named.append(("engine_path", backup.engine_path))
     for name, path in named:
@@ -194,10 +194,10 @@ def backup_paths_are_absolute(settings: Settings) -> Iterator[Finding]:
 def backups_are_not_backed_up(settings: Settings) -> Iterator[Finding]:
     """Archives within archives double with each one."""
     folder = PurePosixPath(settings.backup.path)
-    for path in map(PurePosixPath, settings.backup.include):
+    for index, path in enumerate(map(PurePosixPath, settings.backup.include)):
         if folder.is_relative_to(path) or path.is_relative_to(folder):
             rule = f"holds the archives themselves (backup.path is {folder}), or lies among them"
-            yield Finding("backup.include", str(path), rule, ("backup.path",))
+            yield Finding(f"backup.include[{index}]", str(path), rule, ("backup.path",))
 
 
 def _parsed(text: str) -> listen_address.ListenAddress | None:
@@ -211,8 +211,8 @@ def _names(settings: Settings) -> Iterator[tuple[str, str]]:
     """Every name that a request may use, with the setting that gives it."""
     for model_id, model in settings.models.items():
         yield f"models.{model_id}.name", model.name
-        for alias in model.aliases:
-            yield f"models.{model_id}.aliases", alias
+        for index, alias in enumerate(model.aliases):
+            yield f"models.{model_id}.aliases[{index}]", alias
 
 
 RULES: tuple[Rule, ...] = (

@@ -99,7 +99,7 @@ class ApiKey(Section, frozen=True):
     expires: Annotated[str, Spelled("a time such as 2027-01-31T00:00:00Z, or empty")] = ""
     """When it ends; empty: never."""
     models: tuple[PublicName, ...] = ()
-    """Public names of the models that it may use; empty: all."""
+    """Models that it may use, by public names or aliases; empty: all."""
     requests_per_minute: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
     """Most requests in any minute; 0: no bound."""
     tokens_per_minute: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
@@ -130,7 +130,7 @@ class Model(Section, frozen=True):
     memory: Annotated[Bytes, Between(0, 2**50)] = Bytes(0)
     """What it holds on the host when loaded, without prompt cache and mmapped weights; 0: unknown."""
     fallbacks: tuple[PublicName, ...] = ()
-    """Models that answer in its place, in this order, where it cannot (public names)."""
+    """Models that answer in its place, in this order, where it cannot: public names or aliases."""
     parallel: Annotated[int, Meta(ge=0, le=1024)] = 0
     """How many answers the engine writes at once for it; 0: ``engine.parallel``."""
     system: str = ""

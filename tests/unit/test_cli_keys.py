@@ -104,6 +104,14 @@ def test_a_key_has_what_its_options_say(keys: Keys, path: Path) -> None:
     }
 
 
+def test_an_alias_is_stored_as_the_public_name(keys: Keys, path: Path, file: Path) -> None:
+    file.write_text(file.read_text() + '[models.m]\nname = "m-1"\ntag = "m:1"\naliases = ["one"]\n')
+    plain_of(keys("create", "shop", "--model", "one"))
+    assert stored(path)[0]["models"] == ["m-1"]
+    refused = keys("create", "other", "--model", "one", "--model", "nobody").stderr
+    assert "--model: 'nobody' is not the name of a model: m-1, one" in refused
+
+
 @pytest.mark.parametrize(
     ("text", "end"),
     [

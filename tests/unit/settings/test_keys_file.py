@@ -72,7 +72,7 @@ def test_a_created_key_opens_the_way_beyond_loopback(faults: Faults, put: Put) -
         (CREATED + '[[keys]]\nname = "a b"\nsha256 = "0"', "keys[1].name"),
         (CREATED + "admn = true", "keys[0].admn"),
         (CREATED + 'expires = "soon"', "keys[0].expires"),
-        (CREATED + 'models = ["nobody"]', "keys[0].models"),
+        (CREATED + 'models = ["nobody"]', "keys[0].models[0]"),
         (CREATED + "requests_per_minute = -1", "keys[0].requests_per_minute"),
         (CREATED.replace("0" * 64, HASH), "keys[0].sha256"),
         (CREATED.replace('"b"', '"a"'), "keys[0].name"),

@@ -196,7 +196,11 @@ def test_a_fault_names_key_value_rule_and_place(faults: Faults, file: Path) -> N
         ('[log]\nlevel = "loud"', "log.level", "DEBUG, INFO, WARNING, ERROR"),
         ("[auth]\nkeys = 3", "auth.keys", "[[auth.keys]]"),
         ("[auth]\nkeys = [3]", "auth.keys[0]", "is not a table"),
-        ('[models.a]\nname = "x"\ntag = "y"\nlanguages = ["Portuguese"]', "models.a.languages", "pt or en"),
+        (
+            '[models.a]\nname = "x"\ntag = "y"\nlanguages = ["Portuguese"]',
+            "models.a.languages[0]",
+            "pt or en",
+        ),
         ('[models.a]\nname = "x"\ntag = "y"\naliases = "z"', "models.a.aliases", "a list"),
         ('[models.a__b]\nname = "x"\ntag = "y"', "models.a__b", "single underscores"),
         ('[models."a.b"]\nname = "x"\ntag = "y"', "models.a.b", "not an id"),

@@ -96,9 +96,9 @@ def test_there_must_be_a_model(faults: Faults, file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "auto", "AUTO", "a b", "-a", "a\\nb", "x" * 129, "ä"])
-@pytest.mark.parametrize("key", ["name", "aliases"])
+@pytest.mark.parametrize("key", ["name", "aliases[0]"])
 def test_a_public_name_must_be_a_name(faults: Faults, name: str, key: str) -> None:
-    other = f'aliases = ["{name}"]\nname = "m"' if key == "aliases" else f'name = "{name}"'
+    other = f'aliases = ["{name}"]\nname = "m"' if key != "name" else f'name = "{name}"'
     assert set(faults(f'[models.m]\ntag = "m:1"\n{other}')) == {f"models.m.{key}"}
 
 
@@ -114,7 +114,7 @@ def test_what_ollama_would_not_take_is_no_tag(faults: Faults, tag: str) -> None:
 
 @pytest.mark.parametrize(
     ("second", "key"),
-    [('name = "m-1"', "models.n.name"), ('name = "n"\naliases = ["m-1"]', "models.n.aliases")],
+    [('name = "m-1"', "models.n.name"), ('name = "n"\naliases = ["m-1"]', "models.n.aliases[0]")],
 )
 def test_a_public_name_means_one_model(faults: Faults, second: str, key: str) -> None:
     assert "is taken by models.m.name" in faults(f'{MODEL}[models.n]\ntag = "n:1"\n{second}')[key].rule
@@ -130,3 +130,50 @@ def test_a_rule_says_nothing_about_a_value_that_is_refused_already(faults: Fault
     assert set(faults("[server]\nthreads = 2\nmax_in_flight = 100")) == {"server.threads"}
     assert set(faults('[server]\nlisten = "0.0.0.0:1"\n[auth]\nkeys = 3')) == {"auth.keys"}
     assert set(faults('default_model = "x"\n[models.m]\nname = "x"')) == {"models.m.tag"}
+
+
+TWO = f'{MODEL}aliases = ["one"]\n[models.n]\nname = "n-1"\ntag = "n:1"\naliases = ["two"]\n'
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [("xx", "such as pt, en"), ("pr", "near it: pa, pl, ps, pt"), ("Portuguese", "such as pt or en")],
+)
+def test_a_wrong_language_is_pointed_at_by_its_place(faults: Faults, code: str, hint: str) -> None:
+    (fault,) = faults(f'[routing]\nlanguages = ["pt", "{code}"]').values()
+    assert (fault.key, fault.value) == ("routing.languages[1]", code)
+    assert hint in fault.rule
+    assert "IA0_ROUTING__LANGUAGES" in faults("", {"IA0_ROUTING__LANGUAGES": f"pt,{code}"})[fault.key].where
+
+
+def test_a_models_language_that_is_not_told_apart_is_pointed_at(faults: Faults) -> None:
+    fault = faults('[routing]\nlanguages = ["pt"]\n' + MODEL + 'languages = ["pt", "de"]')
+    assert "add it there" in fault["models.m.languages[1]"].rule
+
+
+def test_only_the_wrong_entries_of_a_list_are_told(faults: Faults) -> None:
+    assert set(faults(MODEL + 'languages = ["pt", 7, "P"]')) == {
+        "models.m.languages[1]",
+        "models.m.languages[2]",
+    }
+
+
+def test_a_fallback_may_be_named_by_an_alias(load: Load) -> None:
+    assert load(TWO + 'fallbacks = ["one"]').models["n"].fallbacks == ("m-1",)
+
+
+def test_a_keys_models_may_be_named_by_aliases(load: Load) -> None:
+    key = f'[[auth.keys]]\nname = "a"\nsha256 = "{"a" * 64}"\nmodels = ["one", "m-1", "two"]\n'
+    assert load(key + TWO).auth.keys[0].models == ("m-1", "n-1")
+
+
+@pytest.mark.parametrize(
+    ("names", "key", "rule"),
+    [
+        ('"two"', "models.n.fallbacks[0]", "is the model itself (an alias of n-1)"),
+        ('"m-1", "one"', "models.n.fallbacks[1]", "stands there twice (an alias of m-1)"),
+        ('"m-1", "three"', "models.n.fallbacks[1]", "is not the name of a model: m-1, one, n-1, two"),
+    ],
+)
+def test_a_wrong_fallback_is_told_by_its_place(faults: Faults, names: str, key: str, rule: str) -> None:
+    assert faults(f"{TWO}fallbacks = [{names}]")[key].rule == rule
