@@ -9,7 +9,9 @@ import pytest
 
 from ia0_daemon.keys import EXAMPLE_KEYS, hash_key, new_key
 from ia0_daemon.settings.faults import Fault
+from ia0_daemon.settings.schema import Settings
 
+Load = Callable[..., Settings]
 Faults = Callable[..., dict[str, Fault]]
 
 KEY = f'[[auth.keys]]\nname = "a"\nsha256 = "{hash_key("ia0-" + "x" * 43)}"\n'
