@@ -1,7 +1,7 @@
 """Reading a request's body into a struct, and the one way in which a broken rule is told.
 
-Owns the errors of decoding. Pure: bytes in, a struct out, or an error that names
-the field, its value and the rule. Never knows what a field means.
+Owns the errors of decoding; the words of a rule are `broken_rule.py`'s. Pure: bytes in, a struct out, or an
+error that names the field, its value and the rule. Never knows what a field means.
 
     BodyReader(GenerateRequest).read(body) -> GenerateRequest | InvalidRequest
 """
@@ -12,9 +12,10 @@ import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
-from msgspec import inspect
 
 from ia0_daemon.errors import InvalidRequest, UnsupportedMediaType
+from ia0_daemon.gateway.body_types import choices_at, fields_at, meant
+from ia0_daemon.gateway.broken_rule import rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 SHOWN_CHARS = 200
 
 # msgspec names the object, not the field, where a field is unknown; the name can be any text.
-_MISSING = re.compile(r"Object missing required field (.*)")
+_MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _PLACE = r"(?: - at `\$\.?([A-Za-z0-9_.\[\]]*)`)?"
+_PLACED = re.compile(rf"(.*?){_PLACE}", re.DOTALL)
 _UNKNOWN = re.compile(rf"Object contains unknown field `(.*?)`{_PLACE}", re.DOTALL)
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
@@ -56,30 +58,34 @@ class BodyReader(Generic[S]):
             raise InvalidRequest(f"the body is not JSON in UTF-8: {error}") from error
 
     def _broken_rule(self, message: str, body: bytes) -> InvalidRequest:
-        """Turn msgspec's sentence into ours: field, rule, value.
+        """Tell the field, the rule and the value.
 
         A value that is a text stands in the details alone: the sentence is logged, and prompts must not be.
         """
         unknown = _UNKNOWN.fullmatch(message)
         if unknown:
             return self._unknown_field(unknown[1], unknown[2] or "", body)
-        rule, _, path = message.removesuffix("`").partition(" - at `$")
-        rule, field = rule.replace("`", "").replace(" | null", ""), path.removeprefix(".")
-        missing = _MISSING.fullmatch(rule)
+        said, field = _placed(message)
+        missing = _MISSING.fullmatch(said)
         if missing:
             field = f"{field}.{missing[1]}" if field else missing[1]
             return InvalidRequest(f"{field}: it is missing", field=field, rule="it is required")
+        rule = rule_of(said, choices_at(self._kind, _steps(field)))
         if not field:
-            return InvalidRequest(f"the body breaks a rule: {rule}", rule=rule)
+            return InvalidRequest(f"the body {rule}", rule=rule)
         value = _value_at(body, _steps(field))
-        said = f"; it is {value}" if isinstance(value, int | float) else ""
-        return InvalidRequest(f"{field}: {rule}{said}", field=field, value=short(value), rule=rule)
+        shown = f"; it is {encoded(value)}" if isinstance(value, int | float) else ""
+        return InvalidRequest(f"{field}: {rule}{shown}", field=field, value=short(value), rule=rule)
 
     def _unknown_field(self, name: str, parent: str, body: bytes) -> InvalidRequest:
-        known = ", ".join(_fields_at(self._kind, _steps(parent)))
-        rule = f"unknown field; known here: {known}"
-        value = short(_value_at(body, [*_steps(parent), name]))
+        steps = _steps(parent)
+        near = meant(self._kind, steps, name)
+        known = ", ".join(fields_at(self._kind, steps))
+        rule = f"unknown field; did you mean `{near}`? Known here: {known}"
+        if not near:
+            rule = f"unknown field; known here: {known}"
         field = f"{parent}.{name}"[:SHOWN_CHARS] if parent else name[:SHOWN_CHARS]
+        value = short(_value_at(body, [*steps, name]))
         return InvalidRequest(f"{field}: {rule}", field=field, value=value, rule=rule)
 
 
@@ -111,10 +117,21 @@ def check_media_type(http: Request) -> None:
 
 def short(value: object) -> object:
     """Give a number, a truth value or a short text as it is; of anything longer, its beginning as a text."""
-    text = msgspec.json.encode(value).decode()
+    text = encoded(value)
     if len(text) > SHOWN_CHARS:
         return f"{text[:SHOWN_CHARS]}..."
     return value if isinstance(value, str | int | float | None) else text
+
+
+def encoded(value: object) -> str:
+    """Give a value as JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def _placed(message: str) -> tuple[str, str]:
+    """Part msgspec's sentence from the path behind it, which is empty where the body as a whole is meant."""
+    match = _PLACED.fullmatch(message)
+    return (match[1], match[2] or "") if match is not None else (message, "")
 
 
 def _steps(field: str) -> list[str | int]:
@@ -130,25 +147,3 @@ def _value_at(body: bytes, steps: list[str | int]) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
         return None
     return found
-
-
-def _fields_at(kind: type[msgspec.Struct], steps: list[str | int]) -> list[str]:
-    """Give the fields that are known where the steps lead."""
-    here: inspect.Type | None = inspect.type_info(kind)
-    for step in steps:
-        here = _inner(here, step)
-    return [field.encode_name for field in here.fields] if isinstance(here, inspect.StructType) else []
-
-
-def _inner(here: inspect.Type | None, step: str | int) -> inspect.Type | None:
-    if isinstance(here, inspect.StructType) and isinstance(step, str):
-        return next((_one(field.type) for field in here.fields if field.encode_name == step), None)
-    if isinstance(here, inspect.ListType):
-        return _one(here.item_type)
-    return None
-
-
-def _one(kind: inspect.Type) -> inspect.Type:
-    """Give the struct or list that a field may hold beside null and texts."""
-    inner = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    return next((each for each in inner if isinstance(each, inspect.StructType | inspect.ListType)), kind)

@@ -55,5 +55,5 @@ def test_what_no_engine_knows_any_more_is_taken_and_left_out() -> None:
 
 
 def test_an_unknown_option_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(InvalidRequest, match="top_q: unknown field; known here: num_keep, seed, num_predict"):
-        BodyReader(Options).read(b'{"top_q": 1}')
+    with pytest.raises(InvalidRequest, match="turbo: unknown field; known here: num_keep, seed, num_predict"):
+        BodyReader(Options).read(b'{"turbo": 1}')
