@@ -30,7 +30,7 @@ from ia0_daemon.errors import (
     UnsupportedMediaType,
 )
 from ia0_daemon.gateway.authenticate import authenticate
-from ia0_daemon.gateway.call import UNMATCHED, Call
+from ia0_daemon.gateway.call import ASKED_METHODS, UNMATCHED, Call
 from ia0_daemon.gateway.error_shapes import body_of
 from ia0_daemon.gateway.host_check import check_host
 from ia0_daemon.gateway.operation import Operation, Visit
@@ -59,7 +59,17 @@ _OF_STATUS: dict[int, type[ServiceError]] = {
 
 
 class _App(Flask):
-    """An application without coroutines."""
+    """An application without coroutines, whose answer to OPTIONS is the methods alone."""
+
+    def make_default_options_response(self) -> Response:
+        """Say which methods a path takes: no content, so no type of one.
+
+        200, not 204: for a 204, which bears no Content-Length, waitress closes the connection.
+        """
+        allowed = super().make_default_options_response().allow
+        answer = Response(headers={"Allow": ", ".join(sorted(allowed))})
+        del answer.headers["Content-Type"]
+        return answer
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Give a view as it is: none of ours is a coroutine, and asking each time costs."""
@@ -159,10 +169,17 @@ def _call(http: Request) -> Call:
         request_id=uuid.uuid4().hex,
         method=http.method,
         path=http.path[:256],
-        route=http.url_rule.rule if http.url_rule else UNMATCHED,
+        route=_route(http),
         remote=http.remote_addr or "",
         caller_gone=http.environ.get("waitress.client_disconnected", bool),
     )
+
+
+def _route(http: Request) -> str:
+    """Give the label of the route; a question for the methods of a path must not count as its answers do."""
+    if http.url_rule is None:
+        return UNMATCHED
+    return ASKED_METHODS if http.method == "OPTIONS" else http.url_rule.rule
 
 
 def _take_request_id(call: Call, http: Request) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 OK = "OK"
 # The route's label where no route matched, so that scanners cannot grow the metrics.
 UNMATCHED = "unmatched"
+# The route's label of a question which methods a path takes: nothing of the route itself was asked for.
+ASKED_METHODS = "options"
 # The route's label of what could not be read as a request.
 UNREAD = "unread"
 # What belongs to the way to the engine, not to a caller.

@@ -15,7 +15,7 @@ from ia0_daemon.errors import ContextLengthExceeded
 if TYPE_CHECKING:
     from ia0_daemon.errors import ServiceError
 
-OPENAI, OLLAMA = "/v1/", "/api/"
+OPENAI, OLLAMA = "/v1", "/api"
 # What OpenAI's clients tell apart, beside the status.
 _TYPES = {
     400: "invalid_request_error",
@@ -162,9 +162,14 @@ SHAPES = (OURS_SHAPE, OPENAI_SHAPE, OLLAMA_SHAPE)
 
 def shape_of(path: str) -> ErrorShape:
     """Give the shape that the clients of this path expect."""
-    if path.startswith(OPENAI):
+    if _is_within(path, OPENAI):
         return OPENAI_SHAPE
-    return OLLAMA_SHAPE if path.startswith(OLLAMA) else OURS_SHAPE
+    return OLLAMA_SHAPE if _is_within(path, OLLAMA) else OURS_SHAPE
+
+
+def _is_within(path: str, prefix: str) -> bool:
+    """Whether a path is the prefix itself, as a client with a wrong base address asks for it, or below it."""
+    return path == prefix or path.startswith(f"{prefix}/")
 
 
 def body_of(path: str, error: ServiceError, request_id: str) -> Any:

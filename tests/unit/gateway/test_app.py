@@ -24,10 +24,42 @@ def refusal(response: TestResponse) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/llm", "/llm/generate/", "/llm//generate", "/api", "/api/", "/%00", "/%ff"]
+    "path", ["/nothing", "/llm", "/llm/generate/", "/llm//generate", "/api", "/api/", "/apis", "/%00", "/%ff"]
 )
 def test_what_is_not_there_is_not_found(http: FlaskClient, path: str) -> None:
     assert refusal(http.get(path)) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/v1//models"])
+def test_what_is_not_there_is_told_openais_clients_in_their_shape(http: FlaskClient, path: str) -> None:
+    response = http.get(path)
+    error = response.get_json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (404, "not_found", None)
+    assert error["message"] == f"there is nothing at {path}"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/llm/generate", "OPTIONS, POST"),
+        ("/v1/models", "GET, HEAD, OPTIONS"),
+        ("/api/blobs/sha256-0", "HEAD, OPTIONS, POST"),
+        ("/", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_options_gives_the_methods_alone_and_counts_as_no_answer_of_the_route(
+    http: FlaskClient, log_lines: Lines, path: str, allowed: str
+) -> None:
+    response = http.options(path, buffered=True)
+    assert (response.status_code, response.headers["Allow"]) == (200, allowed)
+    assert (response.headers["Content-Length"], "Content-Type" in response.headers) == ("0", False)
+    (line,) = log_lines()
+    assert (line["route"], line["path"], line["status"], line["code"]) == ("options", path, 200, "OK")
+
+
+def test_options_of_nothing_is_not_found(http: FlaskClient, log_lines: Lines) -> None:
+    assert refusal(http.options("/nothing", buffered=True)) == (404, "NOT_FOUND")
+    assert log_lines()[0]["route"] == "unmatched"
 
 
 @pytest.mark.parametrize(
