@@ -30,7 +30,7 @@ from ia0_daemon.gateway.assemble import live_of, live_with_engine_of, service_of
 from ia0_daemon.gateway.health import counting, model_state, not_ready_because, troubles
 from ia0_daemon.gateway.listener import Listener
 from ia0_daemon.gateway.record import record_refusal
-from ia0_daemon.gateway.shared_store import open_store
+from ia0_daemon.gateway.shared_store import most_connections, open_store
 from ia0_daemon.gateway.turned_away import MOST_FAREWELLS
 from ia0_daemon.settings import listen_address
 from ia0_daemon.settings.faults import ConfigError
@@ -70,9 +70,9 @@ class Daemon:
         """`handed`: listening sockets of systemd's, in place of those that would be bound here."""
         self._source, self._notifier, self._inherited = source, notifier or Notifier(), bool(handed)
         self._reloading = threading.Lock()
-        # One to the engine for each request under way; and those of both listeners that are turned away.
-        others = settings.server.max_in_flight + PROBE_CONNECTIONS + 2 * MOST_FAREWELLS
-        self._connections = descriptors.fitting(settings.server.max_connections, others)
+        self._connections = descriptors.fitting(
+            settings.server.max_connections, needed_beside_connections(settings)
+        )
         self._store = open_store(settings.shared)
         self.service = service_of(settings, self._store)
         self.supervision = Supervision(self.service, source)
@@ -219,6 +219,14 @@ class Daemon:
         self.service.metrics.reloads.labels("refused").inc()
         self.supervision.refused(message, details)
         raise CommandError(message, details)
+
+
+def needed_beside_connections(settings: Settings) -> int:
+    """Give how many descriptors a daemon needs beside its API's connections, without `descriptors.SPARE`."""
+    server = settings.server
+    # One to the engine for each request under way; and those of both listeners that are turned away.
+    needed = server.max_in_flight + PROBE_CONNECTIONS + 2 * MOST_FAREWELLS
+    return needed + most_connections(settings.shared, server.threads)
 
 
 def run(source: Source) -> int:

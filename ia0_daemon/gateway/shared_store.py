@@ -33,6 +33,9 @@ T = TypeVar("T")
 LOOK_S = 2.0
 # How long the sign of life stays there; in seconds.
 _SIGN_S = 60
+# Who may ask the store beside the API's threads: the thread that looks for it, and the listener's own, which
+# ends requests whose callers have gone.
+_OTHER_THREADS = 2
 # An address has a few hundred characters.
 _LONGEST_ADDRESS = 4096
 
@@ -60,6 +63,11 @@ def open_store(shared: Shared, look_s: float = LOOK_S) -> SharedStore | None:
     """
     url = address(shared)
     return SharedStore(_client(url, float(shared.timeout_s)), shared.prefix, url, look_s) if url else None
+
+
+def most_connections(shared: Shared, threads: int) -> int:
+    """Give how many connections there may be at most: each of the API's `threads` holds one at a time."""
+    return threads + _OTHER_THREADS if shared.url or shared.url_file else 0
 
 
 def address(shared: Shared) -> str:

@@ -15,9 +15,10 @@ import pytest
 
 from ia0_daemon.bind import CannotListen
 from ia0_daemon.control import CommandError
-from ia0_daemon.server import Daemon, run
+from ia0_daemon.server import Daemon, needed_beside_connections, run
 from ia0_daemon.settings.faults import ConfigError
 from ia0_daemon.settings.load import Source
+from ia0_daemon.settings.schema import Server, Settings, Shared
 from tests.daemon_process import get, to_toml, wait_until_refused
 from tests.engine_process import free_port
 from tests.scripted_engine import TAG, ScriptedEngine, piece, say, until, whole
@@ -231,6 +232,15 @@ def test_a_daemon_looks_for_its_shared_store_and_tells_of_it_until_it_ends(
     assert "the shared store is away" in status["troubles"][0]
     daemon.stop()
     assert "ia0-shared-store" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize("shared", [{"url": "valkey://10.0.0.7"}, {"url_file": "/etc/ia0/shared"}])
+def test_connections_to_a_shared_store_are_counted_among_the_descriptors(shared: dict[str, str]) -> None:
+    alone, with_store = (
+        needed_beside_connections(Settings(server=Server(threads=200), shared=Shared(**each)))
+        for each in ({}, shared)
+    )
+    assert with_store - alone == 202  # one a thread, one that looks for it, one that ends requests
 
 
 def is_store_up(daemon: Daemon) -> bool:
