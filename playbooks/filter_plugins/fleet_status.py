@@ -46,7 +46,7 @@ def _cells(told: Mapping[str, Any]) -> list[str]:
     return [
         str(told["version"]),
         str(engine.get("version") or "does not answer"),
-        "yes" if told["ready"] else "NO: " + "; ".join(told["reasons"]),
+        _ready(told),
         str(supervisor["state"]),
         _drained(supervisor.get("drained")),
         _memory(told.get("memory")),
@@ -55,6 +55,14 @@ def _cells(told: Mapping[str, Any]) -> list[str]:
         _when(told.get("backup")),
         _when(supervisor.get("last_restart")),
     ]
+
+
+def _ready(told: Mapping[str, Any]) -> str:
+    """Whether it answers, and what is wrong all the same; a daemon of an older version does not tell that."""
+    if not told["ready"]:
+        return "NO: " + "; ".join(told["reasons"])
+    troubles = told.get("troubles")
+    return f"yes, but: {'; '.join(troubles)}" if troubles else "yes"
 
 
 def _drained(drained: object) -> str:

@@ -46,6 +46,12 @@ def test_a_drain_is_told_with_its_mode_and_since_when() -> None:
     assert "hold since 22:00" in table(answering(supervisor=supervisor))[1]
 
 
+def test_what_is_wrong_with_a_host_that_answers_is_told() -> None:
+    assert (
+        "  yes, but: the shared store is away  " in table(answering(troubles=["the shared store is away"]))[1]
+    )
+
+
 def test_a_host_that_is_not_ready_says_why() -> None:
     assert (
         "NO: the engine does not answer"
