@@ -146,6 +146,7 @@ class ChainAnswer:
         with ExitStack() as held:
             place = place_of(journey.live, model, journey.key)
             call.slot_s += journey.service.slots.take(held, place, call.caller_gone, gate.is_closed)
+            call.was_loaded = journey.live.watch.is_loaded(model.tag)
             endurance = endurance_of(journey.service, journey.live)
             answer = LastingAnswer(journey.live.client, gate, question, call, endurance)
             held.callback(answer.close)
