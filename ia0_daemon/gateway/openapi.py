@@ -46,7 +46,9 @@ Every error says what is wrong, which rule it breaks and where to change it. Its
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
     """Give the whole description of these routes."""
-    named = [kind for row in operations for kind in (row.takes, row.gives, *row.stream_gives)]
+    named = [
+        kind for row in operations for kind in (row.takes, row.gives, *row.stream_gives, row.stream_fails)
+    ]
     schemas = Schemas.of([*named, *(shape.kind for shape in error_shapes.SHAPES)])
     _name_codes(schemas)
     paths: dict[str, dict[str, Any]] = {}
