@@ -37,10 +37,13 @@ A gateway and supervisor beside Ollama that loses no request. `/llm` is its own 
 clients and `/api` for Ollama's. Where keys are configured, a request presents one; without any the API is \
 open, which the daemon allows on loopback alone.
 
-Every error says what is wrong, which rule it breaks and where to change it. Its code is one of these:
+## Errors
 
-| code | status | meaning |
-| --- | --- | --- |
+Every error says what is wrong, which rule it breaks and where to change it. Its code is one of these; the \
+last column is how OpenAI's clients know it:
+
+| code | status | meaning | below `/v1` |
+| --- | --- | --- | --- |
 """
 
 
@@ -146,7 +149,10 @@ def _behind(schema: Schema, schemas: Schemas) -> Schema:
 
 def _about() -> str:
     kinds = sorted(sent_errors().items(), key=lambda item: (item[1].status, item[0]))
-    rows = [f"| `{code}` | {kind.status} | {flat(kind.__doc__ or '')} |" for code, kind in kinds]
+    rows = [
+        f"| `{code}` | {kind.status} | {flat(kind.__doc__ or '')} | `{error_shapes.openai_code(code)}` |"
+        for code, kind in kinds
+    ]
     return _ABOUT + "\n".join(rows)
 
 

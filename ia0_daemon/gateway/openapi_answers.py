@@ -47,8 +47,8 @@ _ASKING: tuple[Kind, ...] = (
 )
 # How messages stand in a stream.
 _FRAMES = {
-    SSE: "Server-sent events, as they are written: the `data` of each is JSON, one of `x-message`.",
-    NDJSON: "Lines, as they are written: each is JSON, one of `x-message`.",
+    SSE: "Server-sent events; the `data` of each is JSON.",
+    NDJSON: "Lines, each of them JSON.",
 }
 # It stands in the log alone: nobody is there to read it.
 _NEVER_SENT = {errors.CallerGone}
@@ -140,7 +140,7 @@ def _stream(row: Operation, kind: str, schemas: Schemas) -> Schema:
         return {"description": "A stream of messages, as they are written."}
     said = _FRAMES[kind]
     if row.stream_end:
-        said += f" After the last one `{row.stream_end}` comes in the same way, unless that one is an error."
+        said += f" After the last one, unless it is an error, comes `{row.stream_end}`, which is no JSON."
     kinds = (*row.stream_gives, row.stream_fails or shape_of(row.path).kind)
     return {"description": said, "x-message": {"anyOf": [schemas.schema(each) for each in kinds]}}
 
@@ -150,7 +150,8 @@ def _refusal(status: int, kinds: list[Kind], shape: ErrorShape, schemas: Schemas
     names = ["Retry-After"] if status in _SAYS_WHEN else []
     names += RATE_HEADERS if status == 429 else ()
     names += ["WWW-Authenticate"] if status == 401 else []
-    narrowed: Schema = {"enum": [shape.code(kind.code) for kind in kinds]}
+    codes = [shape.code(kind.code) for kind in kinds]
+    narrowed: Schema = {"enum": codes}
     for step in reversed(shape.place):
         narrowed = {"type": "object", "properties": {step: narrowed}}
     schema: Schema = {"allOf": [schemas.schema(shape.kind), narrowed]}
@@ -158,6 +159,7 @@ def _refusal(status: int, kinds: list[Kind], shape: ErrorShape, schemas: Schemas
         "description": words,
         "headers": _headers(names),
         "content": {"application/json": {"schema": schema}},
+        "x-codes": codes,
     }
 
 
@@ -176,7 +178,8 @@ def _either(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         both = [content[kind]["schema"], media["schema"]] if kind in content else [media["schema"]]
         content[kind] = {"schema": {"anyOf": both} if len(both) > 1 else both[0]}
     words = f"{one['description']}. Or {other['description']}"
-    return {"description": words, "headers": one["headers"] | other["headers"], "content": content}
+    headers = one["headers"] | other["headers"]
+    return one | other | {"description": words, "headers": headers, "content": content}
 
 
 def _headers(names: Iterable[str]) -> dict[str, Any]:
