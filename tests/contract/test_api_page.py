@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ia0_daemon.gateway.openapi_schemas import Schemas
 from ia0_daemon.gateway.operation import Operation
 from ia0_daemon.gateway.routes import OPERATIONS
 from tests.contract.roles import REPOSITORY
@@ -19,6 +20,8 @@ NEEDS = {
     (False, False): {"yes", "a key", "yes (not on the health listener)"},
     (False, True): {"a key with `admin = true`"},
 }
+# What the others' routes have in common with OpenAI and Ollama, their own documents tell.
+OURS = ("IA-0", "Health")
 
 Route = tuple[str, str]
 
@@ -70,3 +73,10 @@ def test_the_tables_say_who_may_use_a_route(row: Operation) -> None:
 def test_every_route_below_v1_needs_a_key_and_no_administrators() -> None:
     below = [row for row in OPERATIONS if row.path.startswith("/v1/")]
     assert {(row.is_open, row.is_admin) for row in below} == {(False, False)}
+
+
+@pytest.mark.parametrize("row", [row for row in OPERATIONS if row.tag in OURS], ids=lambda row: row.path)
+def test_every_field_of_our_own_routes_is_on_the_page(row: Operation) -> None:
+    schemas = Schemas.of([row.takes, row.gives, *row.stream_gives, row.stream_fails])
+    fields = {name for schema in schemas.components.values() for name in schema.get("properties", ())}
+    assert {name for name in fields if not re.search(rf"\b{name}\b", PAGE)} == set()

@@ -81,6 +81,7 @@ class Reasoning(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     summary: str | None = None
     """Taken, without effect: what the model thought comes whole."""
     generate_summary: str | None = None
+    """The older name of `summary`."""
 
 
 class ResponsesRequest(TextFields, frozen=True, kw_only=True):
