@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from ia0_daemon.gateway.routing import Route
     from ia0_daemon.gateway.wanted import Shape, Wanted
 
-# A load in mid-request takes longer than this; what the engine needs to find a loaded model does not. In ns.
-RELOAD_NS = 500_000_000
 _keep = msgspec.msgpack.Encoder().encode
 _kept = msgspec.msgpack.Decoder(Result).decode
 
@@ -181,8 +179,6 @@ def _finish(visit: Visit, wanted: Wanted, source: Source) -> Result:
         context = context_of(model, loaded.context_length if loaded is not None else 0)
         bound = wanted.options["num_predict"]
         call.context_full = is_context_full(result.prompt_tokens, result.completion_tokens, context, bound)
-    if result.load_duration > RELOAD_NS and not call.cached and not call.asked_again:
-        visit.service.metrics.model_reloads.labels(call.model).inc()
     if call.pays and not (call.truncated or call.resumed):
         visit.service.prompt_rates.note(call.model, call.prompt_chars, result.prompt_tokens)
     if live.settings.log.prompts:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
@@ -36,12 +37,14 @@ from ia0_daemon.gateway.host_check import check_host
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.record import record
 from ia0_daemon.gateway.respond import encode
+from ia0_daemon.gateway.route_table import Known, RouteTable, known_rules
 from ia0_daemon.gateway.routes import OPERATIONS, health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flask import Request
+    from werkzeug.routing import MapAdapter
 
     from ia0_daemon.gateway.service import Service
     from ia0_daemon.settings.schema import ApiKey
@@ -58,8 +61,25 @@ _OF_STATUS: dict[int, type[ServiceError]] = {
 }
 
 
+class _NoSessions(SessionInterface):
+    """Nobody has a session."""
+
+    _null = NullSession()
+
+    def open_session(self, _app: Flask, _request: Request) -> NullSession:
+        """Give the same for all: nothing can be put into it."""
+        return self._null
+
+
 class _App(Flask):
-    """An application without coroutines."""
+    """An application without coroutines, sessions and hosts."""
+
+    known_rules: Known
+    session_interface = _NoSessions()
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Give what finds the rule of a request."""
+        return None if request is None else RouteTable(self.url_map, self.known_rules, request)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Give a view as it is: none of ours is a coroutine, and asking each time costs."""
@@ -106,6 +126,7 @@ def _application(service: Service, name: str, operations: Sequence[Operation], *
 
     for operation in operations:
         _register(app, service, operation)
+    app.known_rules = known_rules(app.url_map)
     return app
 
 

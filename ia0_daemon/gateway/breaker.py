@@ -9,6 +9,10 @@ who answers in its place.
 of a request that began before, and changes nothing. While it is half open any
 outcome counts: nobody can tell the probe's from that of such an old request,
 and both say how the model is now.
+
+A stream has two outcomes: that it began lets others in again, and its end says
+whether the model is well. So the next failure after a probe that only began
+opens it again, and a model that dies in the middle of all its streams is found.
 """
 
 from __future__ import annotations
@@ -44,6 +48,8 @@ class Breaker:
     opened: float | None = None
     """When it opened; none while it is closed."""
     probing: bool = False
+    failed_at: float | None = None
+    """When the last failure was."""
 
     def state(self, rule: Rule, now: float) -> State:
         """Say what it is; `half_open` from the time on at which a probe may go."""
@@ -68,11 +74,23 @@ class Breaker:
         self.in_a_row, self.opened, self.probing = 0, None, False
         return state == "half_open"
 
-    def failed(self, rule: Rule, now: float) -> bool:
-        """Count a failure; true where it opens."""
-        state = self.state(rule, now)
-        if state == "open":
+    def began(self, rule: Rule, now: float) -> bool:
+        """Take note of a stream's first piece; true where it closes, with one failure more to open it."""
+        if self.state(rule, now) != "half_open":
             return False
+        self.in_a_row, self.opened, self.probing = rule.failures - 1, None, False
+        return True
+
+    def failed(self, rule: Rule, now: float, since: float | None = None) -> bool:
+        """Count a failure; true where it opens.
+
+        `since`: when the request began, if what ended it ends all answers under way
+        at once: those that began before the last failure are of that one.
+        """
+        state = self.state(rule, now)
+        if state == "open" or (since is not None and self.failed_at is not None and since <= self.failed_at):
+            return False
+        self.failed_at = now
         self.in_a_row += 1
         if state == "closed" and self.in_a_row < rule.failures:
             return False
@@ -91,7 +109,7 @@ class Breaker:
 class Breakers:
     """The breakers of all models. Safe to use from many threads.
 
-    Who was allowed tells `succeeded`, `failed` or `gave_up` once.
+    Who was allowed tells `succeeded`, `failed` or `gave_up` once; a stream tells `began` before.
     """
 
     def __init__(self, failures: int, open_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -110,18 +128,26 @@ class Breakers:
         with self._lock:
             return self._of(model).allows(self._rule, self._clock())
 
+    def began(self, model: str) -> None:
+        """Say that the model's stream has begun."""
+        with self._lock:
+            closes = self._of(model).began(self._rule, self._clock())
+        _tell_closed(model, closes=closes)
+
     def succeeded(self, model: str) -> None:
         """Say that the model answered."""
         with self._lock:
             closes = self._of(model).succeeded(self._rule, self._clock())
-        if closes:
-            log.info("a model answers again", extra={"event": "breaker_closed", "model": model})
+        _tell_closed(model, closes=closes)
 
-    def failed(self, model: str) -> None:
-        """Say that the model failed in a way that another try may not mend."""
+    def failed(self, model: str, since: float | None = None) -> None:
+        """Say that the model failed in a way that another try may not mend.
+
+        `since`: see `Breaker.failed`, by `now`.
+        """
         with self._lock:
             rule, breaker = self._rule, self._of(model)
-            opens = breaker.failed(rule, self._clock())
+            opens = breaker.failed(rule, self._clock(), since)
             in_a_row = breaker.in_a_row
         if opens:
             told = {"event": "breaker_open", "model": model, "failures": in_a_row, "open_s": rule.open_s}
@@ -131,6 +157,10 @@ class Breakers:
         """Say that who was allowed ended without an outcome: its caller hung up, or was refused."""
         with self._lock:
             self._of(model).gave_up()
+
+    def now(self) -> float:
+        """Give the time by the breakers' clock, in seconds."""
+        return self._clock()
 
     def state(self, model: str) -> State:
         """Give `closed`, `open` or `half_open`."""
@@ -144,3 +174,8 @@ class Breakers:
 
     def _of(self, model: str) -> Breaker:
         return self._breakers.setdefault(model, Breaker())
+
+
+def _tell_closed(model: str, *, closes: bool) -> None:
+    if closes:
+        log.info("a model answers again", extra={"event": "breaker_closed", "model": model})

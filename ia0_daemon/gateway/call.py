@@ -24,10 +24,12 @@ OK = "OK"
 UNMATCHED = "unmatched"
 # The route's label of what could not be read as a request.
 UNREAD = "unread"
+# A load in mid-request takes longer than this, to find a loaded model takes less; in seconds.
+RELOAD_S = 0.5
 # What belongs to the way to the engine, not to a caller.
 JOURNEY = (
     "model", "passed_over", "truncated", "slot_s", "gate_s",
-    "askings", "asked_again", "resumed", "resumed_at", "first_token_at",
+    "was_loaded", "askings", "asked_again", "resumed", "resumed_at", "first_token_at",
 )  # fmt: skip
 
 
@@ -77,10 +79,14 @@ class Call:
     """Seconds that the engine says it wrote tokens for."""
     reading_s: float = 0.0
     """Seconds that the engine says it read the prompt for: little where it knew the beginning already."""
+    load_s: float = 0.0
+    """Seconds that the engine says it took to have the model loaded: next to nothing where it was."""
     slot_s: float = 0.0
     """Seconds spent in the queue for one of the model's slots."""
     gate_s: float = 0.0
     """Seconds spent waiting at the gate while the engine was restarted."""
+    was_loaded: bool = False
+    """Whether the engine had the model loaded when it was asked."""
     askings: int = 0
     """How often the engine was asked: once, and once more for each time that it was cut or not there."""
     asked_again: int = 0
@@ -112,6 +118,7 @@ class Call:
         self.finish_reason = result.done_reason
         self.generation_s = result.eval_duration / 1e9
         self.reading_s = result.prompt_eval_duration / 1e9
+        self.load_s = result.load_duration / 1e9
 
     def note_journey(self, other: Call) -> None:
         """Take what another slip, which went to the engine for several callers, has been through."""
@@ -121,6 +128,11 @@ class Call:
     def note_failure(self, error: ServiceError) -> None:
         """Take the error that ends the request."""
         self.status, self.code, self.error = error.status, error.code, error.message
+
+    @property
+    def is_reload(self) -> bool:
+        """Whether the engine loaded a model for this request that it had loaded, and was not restarted."""
+        return self.load_s > RELOAD_S and self.was_loaded and not (self.cached or self.asked_again)
 
     def spent_tokens(self, expected: int) -> int:
         """Give the tokens that the engine worked for; of a broken answer, about those that it read and wrote.

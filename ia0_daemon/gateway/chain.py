@@ -18,6 +18,7 @@ from ia0_daemon.errors import (
     ContextLengthExceeded,
     EngineAbsent,
     EngineError,
+    EngineInterrupted,
     EngineTimeout,
     ModelUnavailable,
     ServiceError,
@@ -68,11 +69,14 @@ class ChainAnswer:
         self._held = ExitStack()
         self._answer: LastingAnswer | None = None
         self._pieces: Iterator[list[ChatLine]] = iter(())
+        self._is_judged = False
+        """Whether the model's breaker knows how the answer ended."""
 
     def pieces(self) -> Iterator[list[ChatLine]]:
         """Give what comes, of the first model that answers. Raises its error where it is the last one."""
         yield from self._begin()
-        yield from self._pieces
+        if not self._is_judged:
+            yield from self._rest()
         self.close()  # who reads slowly need not hold a slot for it
 
     def result(self) -> Result:
@@ -98,8 +102,22 @@ class ChainAnswer:
         return self._first_of(last)
 
     def _first_of(self, model: Model) -> list[list[ChatLine]]:
-        with judged(self._journey.service.breakers, model):
-            return self._ask_fitting(model)
+        breakers = self._journey.service.breakers
+        with allowed(breakers, model):
+            found = self._ask_fitting(model)
+        if self._answer is not None and self._answer.last is not None:
+            self._is_judged = True
+            breakers.succeeded(model.name)
+        else:
+            breakers.began(model.name)
+        return found
+
+    def _rest(self) -> Iterator[list[ChatLine]]:
+        """Give what comes after the first piece of a stream, and have the breaker told how it ended."""
+        breakers, model = self._journey.service.breakers, self._journey.call.model
+        with _failures_told(breakers, model):
+            yield from self._pieces
+        breakers.succeeded(model)
 
     def _ask_fitting(self, model: Model) -> list[list[ChatLine]]:
         """Ask; where the prompt does not fit and may be shortened, ask with less."""
@@ -128,6 +146,7 @@ class ChainAnswer:
         with ExitStack() as held:
             place = place_of(journey.live, model, journey.key)
             call.slot_s += journey.service.slots.take(held, place, call.caller_gone, gate.is_closed)
+            call.was_loaded = journey.live.watch.is_loaded(model.tag)
             endurance = endurance_of(journey.service, journey.live)
             answer = LastingAnswer(journey.live.client, gate, question, call, endurance)
             held.callback(answer.close)
@@ -185,18 +204,37 @@ def judged(breakers: Breakers, model: Model) -> Iterator[None]:
 
     Raises `ModelUnavailable` where the breaker does not allow it.
     """
+    with allowed(breakers, model):
+        yield
+    breakers.succeeded(model.name)
+
+
+@contextmanager
+def allowed(breakers: Breakers, model: Model) -> Iterator[None]:
+    """Do the same but for the success, which is the caller's to tell."""
     if not breakers.allows(model.name):
         raise _is_open(model, breakers.retry_after_s(model.name))
+    with _failures_told(breakers, model.name):
+        yield
+
+
+@contextmanager
+def _failures_told(breakers: Breakers, model: str) -> Iterator[None]:
+    since = breakers.now()
     try:
         yield
-    except FAILURES as error:
-        outcome = breakers.gave_up if isinstance(error, EngineAbsent) else breakers.failed
-        outcome(model.name)
+    except EngineAbsent:
+        breakers.gave_up(model)
+        raise
+    except EngineInterrupted:
+        breakers.failed(model, since)  # a cut ends all answers at once, and is one failure
+        raise
+    except FAILURES:
+        breakers.failed(model)
         raise
     except BaseException:
-        breakers.gave_up(model.name)  # what ended it says nothing of the model
+        breakers.gave_up(model)  # what ended it says nothing of the model
         raise
-    breakers.succeeded(model.name)
 
 
 def _is_open(model: Model, retry_after_s: int) -> ModelUnavailable:

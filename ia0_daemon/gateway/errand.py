@@ -36,6 +36,8 @@ class _Figures(msgspec.Struct):
     """What is counted of a body; the rest is the route's."""
 
     prompt_eval_count: int = 0
+    load_duration: int = 0
+    """Nanoseconds."""
 
 
 _figures = msgspec.json.Decoder(_Figures).decode
@@ -56,7 +58,9 @@ def errand(visit: Visit, model_name: str | None, path: str, fields: Mapping[str,
     with judged(visit.service.breakers, model):
         body = _with_slot(visit, model, _question(visit, model, path, fields))
     call.note_first_token()
-    call.prompt_tokens = _tokens(body)
+    found = _figures_of(body)
+    call.prompt_tokens = found.prompt_eval_count
+    call.load_s = found.load_duration / 1e9
     return model, body
 
 
@@ -77,6 +81,7 @@ def _with_slot(visit: Visit, model: Model, question: Question) -> bytes:
     with ExitStack() as held:
         place = place_of(visit.live, model, visit.key)
         call.slot_s += service.slots.take(held, place, call.caller_gone, service.gate.is_closed)
+        call.was_loaded = visit.live.watch.is_loaded(model.tag)
         return _LastingErrand(visit, question).body()
 
 
@@ -156,8 +161,8 @@ class _LastingErrand:
             self._gate.note_outcome(tally, outcome)
 
 
-def _tokens(body: bytes) -> int:
+def _figures_of(body: bytes) -> _Figures:
     try:
-        return _figures(body).prompt_eval_count
+        return _figures(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise EngineError(f"the engine's answer is not what Ollama's API says: {error}") from error

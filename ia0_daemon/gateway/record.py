@@ -45,6 +45,8 @@ def _count(call: Call, metrics: Metrics, elapsed_s: float, daemon_s: float) -> N
     metrics.series(metrics.latency, call.route, call.model).observe(elapsed_s)
     metrics.series(metrics.daemon, call.route).observe(daemon_s)
     _count_kept(call, metrics)
+    if call.is_reload:
+        metrics.series(metrics.model_reloads, call.model).inc()
     first_s = call.first_token_s()
     if first_s is not None:
         metrics.series(metrics.first_token, call.model).observe(first_s)
@@ -100,6 +102,7 @@ def _fields(call: Call, elapsed_s: float, daemon_s: float) -> dict[str, Any]:
         "prompt_eval_ms": _ms(call.reading_s) if call.reading_s and not call.cached else "",
         "queue_ms": _ms(call.slot_s) if call.slot_s else "",
         "gate_ms": _ms(call.gate_s) if call.gate_s else "",
+        "reloaded_ms": _ms(call.load_s) if call.is_reload else "",
         "askings": call.askings if call.askings > 1 else "",
         "asked_again": call.asked_again or "",
         "resumed": call.resumed or "",

@@ -93,11 +93,12 @@ def test_every_field_of_a_requests_line_is_documented(caplog: pytest.LogCaptureF
     call.requested_model, call.finish_reason, call.stream = "x", "stop", True
     call.cached = call.context_full = True
     call.passed_over, call.truncated, call.texts = ["x"], {"x": 1}, {"prompt": "", "system": "", "text": ""}
-    call.slot_s = call.gate_s = call.reading_s = 1.0
+    call.slot_s = call.gate_s = call.reading_s = call.load_s = 1.0
     call.askings, call.asked_again, call.resumed = 2, 1, 1
     call.note_first_token()
     record(call, Metrics())
-    call.cached, call.texts = False, dict.fromkeys(("prompt", "system", "text"), "x")
+    call.cached, call.was_loaded, call.asked_again = False, True, 0
+    call.texts = dict.fromkeys(("prompt", "system", "text"), "x")
     record(call, Metrics())
     said = {name for line in caplog.records for name in vars(line)} - vars(makeLogRecord({})).keys()
     section = PAGE.read_text("utf-8").partition("## The log's line of a request")[2]

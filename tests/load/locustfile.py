@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from locust import HttpUser, LoadTestShape, between, events, task
+from locust import HttpUser, LoadTestShape, events, task
 from locust.env import Environment
 
 from ia0_daemon.gateway.routes import OPERATIONS
@@ -24,6 +24,9 @@ from tests.load.mix import MIX, OPENAI, Kind
 
 # An answer that takes longer than this is broken, in seconds.
 TIMEOUT_S = 120
+# Between two requests of a caller; and the longest that one waits who is told to come back later. In seconds.
+PAUSE_S = (0.1, 1.5)
+LONGEST_WAIT_S = 10
 # Spawn as fast as the curve asks for.
 SPAWN_RATE = 50
 KNOWN = {row.path for row in OPERATIONS}
@@ -58,15 +61,19 @@ class Day(LoadTestShape):
 class Caller(HttpUser):
     """Somebody's application: one key, one request after another with pauses."""
 
-    wait_time = between(0.1, 1.5)
-
     def on_start(self) -> None:
         """Take a key."""
         self.random = Random()
+        self.refused_s = 0.0
         keys = [key for key in os.environ.get("IA0_LOAD_KEYS", "").split(",") if key]
         self.headers = {"Content-Type": "application/json"}
         if keys:
             self.headers["Authorization"] = f"Bearer {self.random.choice(keys)}"
+
+    def wait_time(self) -> float:
+        """Give the pause before the next request: what a refusal asked for, else a short one."""
+        refused_s, self.refused_s = self.refused_s, 0.0
+        return min(refused_s, LONGEST_WAIT_S) or self.random.uniform(*PAUSE_S)
 
     @task
     def ask(self) -> None:
@@ -92,12 +99,20 @@ class Caller(HttpUser):
             if not response.status_code:
                 ledger.note_broken(name, f"no answer ({type(response.error).__name__})")
                 response.failure(f"no answer: {response.error}")
-            elif not ledger.note(name, response.status_code, _code(response), kind.status):
+                return
+            self._note_refusal(response)
+            if not ledger.note(name, response.status_code, _code(response), kind.status):
                 response.failure(f"{response.status_code} {_code(response)}")
             else:
                 response.success()
                 if response.status_code == 200 and kind.play != "whole":
                     self._read(kind, name, response, began)
+
+    def _note_refusal(self, response: Any) -> None:
+        """Keep the times of refusals apart from those of answers, and come back no sooner than is asked."""
+        if response.status_code == 429:
+            response.request_meta["name"] += ", refused"
+            self.refused_s = float(response.headers.get("Retry-After", 0))
 
     def _read(self, kind: Kind, name: str, response: Any, began: float) -> None:
         """Read a stream; its first line alone where the caller hangs up. Locust's own time ends before it."""

@@ -21,6 +21,7 @@ from ia0_daemon.errors import (
     InvalidRequest,
     ModelNotFound,
     ModelUnavailable,
+    Overloaded,
 )
 from ia0_daemon.gateway.body import BodyReader
 from ia0_daemon.gateway.operation import Operation, Visit
@@ -126,7 +127,7 @@ def _json(said: dict[str, Any]) -> Response:
 
 
 # What asking the engine for what it knows can end with.
-_ASKING = (EngineError, ModelUnavailable, EngineTimeout)
+_ASKING = (EngineError, ModelUnavailable, EngineTimeout, Overloaded)
 
 OPERATIONS = (
     Operation(
@@ -136,6 +137,7 @@ OPERATIONS = (
         summary="List the names that may be asked for, as Ollama does.",
         tag="Ollama",
         gives=ModelList,
+        is_limited=True,
         errors=_ASKING,
     ),
     Operation(
@@ -145,6 +147,7 @@ OPERATIONS = (
         summary="List the models that are loaded.",
         tag="Ollama",
         gives=ModelList,
+        is_limited=True,
         errors=_ASKING,
     ),
     Operation(
@@ -155,6 +158,7 @@ OPERATIONS = (
         tag="Ollama",
         takes=ShowRequest,
         gives=SHOWN,
+        is_limited=True,
         errors=(*_ASKING, ModelNotFound, Forbidden),
         examples=({"model": "qwen2-7b"},),
     ),

@@ -58,7 +58,8 @@ def relay_of(visit: Visit) -> Relay:
 
 
 def ask_shortly(visit: Visit, method: str, path: str, body: bytes = b"") -> Body:
-    """Ask what the engine answers at once. Raises what `Relay.ask` does."""
+    """Ask what the engine answers at once. Raises `Overloaded` and what `Relay.ask` does."""
+    visit.service.admission.enter(visit.call.resources, visit.live.settings.server.max_in_flight)
     timeout_s = visit.live.settings.engine.control_timeout_s
     relayed = relay_of(visit).ask(method, path, visit.call.patience, body=body, timeout_s=timeout_s)
     try:

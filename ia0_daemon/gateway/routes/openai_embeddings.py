@@ -97,16 +97,17 @@ def embed(visit: Visit) -> Response:
 
 
 def texts_of(request: EmbeddingRequest, limits: Limits) -> list[str]:
-    """Give the texts. Raises `InvalidRequest`."""
+    """Give the texts; each is held to the bound of a prompt. Raises `InvalidRequest`."""
     given = [request.input] if isinstance(request.input, str) else request.input
     texts = [each for each in given if isinstance(each, str)]
     if len(texts) < len(given):
         rule = "tokens are not taken; send texts (LangChain: check_embedding_ctx_length=False)"
         raise refusal("input", given[:1], rule)
     for at, text in enumerate(texts):
+        field = "input" if isinstance(request.input, str) else f"input[{at}]"
         if not text:
-            raise refusal("input" if isinstance(request.input, str) else f"input[{at}]", "", "not empty")
-    check_prompt(sum(map(len, texts)), limits, "input")
+            raise refusal(field, "", "not empty")
+        check_prompt(len(text), limits, field)
     return texts
 
 

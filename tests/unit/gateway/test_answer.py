@@ -193,11 +193,17 @@ def test_one_that_its_own_bound_ended_does_not(generate: Generate, engine: FakeC
     assert "context_full" not in generate({"prompt": "Hi", "params": {"max_tokens": 3}}).get_json()
 
 
-def test_a_load_in_mid_request_is_counted(generate: Generate, engine: FakeClient, service: Service) -> None:
+def test_a_load_in_mid_request_of_what_was_loaded_is_counted(
+    generate: Generate, engine: FakeClient, service: Service, log_lines: Lines
+) -> None:
     slow = ChatLine(done=True, done_reason="stop", load_duration=600_000_000)
-    engine.script = [FakeAnswer(["One"], end=slow), FakeAnswer(["Two"], end=DONE)]
+    engine.script = [FakeAnswer([text], end=end) for text, end in zip("abc", (slow, slow, DONE), strict=True)]
+    service.live.watch.forget_loaded()
+    generate()
+    service.live.watch.note_loaded(TAG)
     generate()
     generate()
+    assert [line.get("reloaded_ms") for line in log_lines()[-3:]] == [None, 600.0, None]
     said = service.metrics.registry.get_sample_value("ia0_model_reloads_total", {"model": "smollm2-135m"})
     assert said == 1
 

@@ -95,6 +95,36 @@ def test_a_probe_that_fails_opens_it_for_the_whole_time_again(breakers: Breakers
     assert breakers.allows("m")
 
 
+def test_a_probes_stream_lets_others_in_when_it_begins_and_the_next_failure_opens_it_again(
+    breakers: Breakers, clock: Clock
+) -> None:
+    fail(breakers)
+    clock.now += 30
+    assert breakers.allows("m")
+    breakers.began("m")
+    assert [breakers.allows("m") for _ in range(3)] == [True] * 3
+    fail(breakers, 1)
+    assert breakers.state("m") == "open"
+
+
+def test_that_a_stream_begins_does_not_forget_what_failed(breakers: Breakers) -> None:
+    for _ in range(3):
+        breakers.began("m")
+        breakers.failed("m")
+    assert breakers.state("m") == "open"
+
+
+def test_a_cut_that_ends_many_answers_at_once_is_one_failure(breakers: Breakers, clock: Clock) -> None:
+    for cut in range(1, 4):
+        assert breakers.state("m") == "closed"
+        began = breakers.now()
+        clock.now += 5
+        for _ in range(cut * 8):
+            breakers.failed("m", began)
+        clock.now += 1
+    assert breakers.state("m") == "open"
+
+
 def test_a_probe_without_an_outcome_lets_another_probe(breakers: Breakers, clock: Clock) -> None:
     fail(breakers)
     clock.now += 30

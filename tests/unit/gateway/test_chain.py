@@ -128,6 +128,28 @@ def test_a_model_that_failed_too_often_is_not_asked(
     assert service.breakers.state("first") == "open"
 
 
+def test_a_model_that_dies_in_the_middle_of_its_streams_is_not_asked(
+    generate: Generate, engine: FakeClient, service: Service
+) -> None:
+    service.breakers.limit(2, 60)
+    dies = FakeAnswer(["Hello", EngineError("failed")])
+    engine.script = [dies, dies, FakeAnswer(["Bye"])]
+    last = [last_line(generate(STREAM)) for _ in range(3)]
+    assert [each.get("code") for each in last] == ["ENGINE_ERROR", "ENGINE_ERROR", None]
+    assert asked(engine) == ["first", "first", "second"]
+
+
+def test_a_stream_that_ends_well_begins_the_row_anew(
+    generate: Generate, engine: FakeClient, service: Service
+) -> None:
+    service.breakers.limit(2, 60)
+    dies = FakeAnswer(["Hello", EngineError("failed")])
+    engine.script = [dies, FakeAnswer(["Hello"]), dies]
+    for _ in range(3):
+        generate(STREAM)
+    assert service.breakers.state("first") == "closed"
+
+
 def test_with_all_breakers_open_the_caller_is_told_when_to_come_back(
     generate: Generate, engine: FakeClient, service: Service
 ) -> None:

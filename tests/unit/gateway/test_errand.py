@@ -69,6 +69,17 @@ def test_the_body_comes_whole_and_its_tokens_are_counted(visit: MakeVisit, engin
     )
 
 
+def test_vectors_that_load_a_loaded_model_are_a_reload(
+    visit: MakeVisit, engine: FakeClient, service: Service
+) -> None:
+    engine.bodies = [BODY[:-1] + b',"load_duration":700000000}', BODY]
+    service.live.watch.note_loaded(MODEL.tag)
+    here = [visit(), visit()]
+    for each in here:
+        errand(each, MODEL.name, EMBED, {"input": ["Hi"]})
+    assert [each.call.is_reload for each in here] == [True, False]
+
+
 def test_options_are_told_apart_from_the_other_fields(visit: MakeVisit, engine: FakeClient) -> None:
     engine.bodies = [BODY]
     errand(visit(), None, EMBED, {"input": ["Hi"], "options": {"seed": 1}})

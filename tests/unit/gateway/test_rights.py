@@ -28,9 +28,12 @@ def ask(http: FlaskClient, reconfigure: Reconfigure) -> Callable[..., Ask]:
         plain, sha256 = new_key()
         reconfigure(models=MODELS, auth=Auth(keys=(ApiKey(name="shop", sha256=sha256, **rights),)))
 
-        def post(path: str = "/llm/generate", *, buffered: bool = True, **body: Any) -> TestResponse:
+        def post(
+            path: str = "/llm/generate", *, method: str = "POST", buffered: bool = True, **body: Any
+        ) -> TestResponse:
             headers = {"Authorization": f"Bearer {plain}"}
-            return http.post(path, json={"prompt": "Hi", **body}, headers=headers, buffered=buffered)
+            said = {"prompt": "Hi", **body} if method == "POST" else None
+            return http.open(path, method=method, json=said, headers=headers, buffered=buffered)
 
         return post
 
@@ -57,6 +60,14 @@ def test_a_request_beyond_the_keys_limit_is_refused_and_the_answer_says_when_to_
 def test_a_request_that_is_wrong_counts_too(ask: Callable[..., Ask]) -> None:
     post = ask(requests_per_minute=1)
     assert [post(prompt="").status_code, post().status_code] == [400, 429]
+
+
+@pytest.mark.parametrize("path", ["/api/tags", "/api/ps", "/api/show"])
+def test_what_asks_the_engine_about_its_models_counts_too(ask: Callable[..., Ask], path: str) -> None:
+    post = ask(requests_per_minute=1)
+    post()
+    refusal = post(path, model="one") if path == "/api/show" else post(path, method="GET")
+    assert (refusal.status_code, refusal.get_json()["code"]) == (429, "RATE_LIMITED")
 
 
 @pytest.mark.parametrize("stream", [False, True])

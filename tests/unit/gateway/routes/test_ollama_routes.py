@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from ia0_daemon.engine.messages import GENERATE, Message
 from ia0_daemon.errors import EngineError
+from ia0_daemon.gateway.service import Service
 from tests.fakes import FakeAnswer, FakeClient
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -92,6 +94,17 @@ def test_what_breaks_a_rule_is_refused_with_its_field(
     response = chat(http, **said)
     assert response.status_code == 400
     assert response.get_json()["details"]["field"].replace("[...]", "[0]") == field
+
+
+@pytest.mark.parametrize("path", ["/api/tags", "/api/ps"])
+def test_what_the_engine_is_asked_about_its_models_needs_a_seat_too(
+    http: FlaskClient, service: Service, path: str
+) -> None:
+    with ExitStack() as held:
+        for _ in range(service.live.settings.server.max_in_flight):
+            service.admission.enter(held, service.live.settings.server.max_in_flight)
+        refusal = http.get(path)
+    assert (refusal.status_code, refusal.get_json()["code"]) == (503, "OVERLOADED")
 
 
 def test_an_unload_is_refused_where_nobody_is_an_administrator(http: FlaskClient, engine: FakeClient) -> None:

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from ia0_daemon.engine.messages import CHAT, GENERATE, ChatLine, Delta
 from ia0_daemon.errors import ContextLengthExceeded, EngineError
+from ia0_daemon.settings.schema import Limits
 from tests.fakes import MODEL, FakeAnswer, FakeClient
 from tests.unit.gateway.conftest import Reconfigure
 
@@ -140,6 +141,15 @@ def test_dimensions_go_to_the_engine(http: FlaskClient, engine: FakeClient) -> N
 def test_embeddings_refuse_by_name(http: FlaskClient, engine: FakeClient, field: str, value: object) -> None:
     assert refused(http, "embeddings", **{"input": "Hi", field: value})["param"] == field
     assert engine.asked == []
+
+
+def test_each_text_of_a_batch_may_be_as_long_as_a_prompt(
+    http: FlaskClient, engine: FakeClient, reconfigure: Reconfigure
+) -> None:
+    reconfigure(limits=Limits(max_prompt_chars=3))
+    engine.bodies = [VECTORS]
+    assert post(http, "embeddings", input=["one", "two"]).status_code == 200
+    assert refused(http, "embeddings", input=["one", "four"])["param"] == "input[1]"
 
 
 @pytest.mark.parametrize("body", [VECTORS, b'{"embeddings":[["a"]]}', b"{}"])
