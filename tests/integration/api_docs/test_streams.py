@@ -28,6 +28,8 @@ ASKED = {
     "response": ("/v1/responses", {"input": ASK, "max_output_tokens": 16}),
     "response-all": ("/v1/responses", {"input": ASK, "max_output_tokens": 16, "top_logprobs": 2}),
 }
+# So that the failures that are wanted do not open the model's breaker.
+PATIENT = {"routing": {"breaker_failures": 1000}}
 # Each route once; the engine breaks off where it finds the word.
 FAILING = {
     "/llm/generate": {"prompt": "FAIL"},
@@ -44,7 +46,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     fault = {"IA0_ENGINE_FAULT_ERROR_AFTER_TOKENS": "1;when=FAIL"}
     with (
         EngineProcess(tmp_path_factory.mktemp("engine"), env=fault) as engine,
-        DaemonProcess(tmp_path_factory.mktemp("daemon"), engine.url) as running,
+        DaemonProcess(tmp_path_factory.mktemp("daemon"), engine.url, PATIENT) as running,
     ):
         yield running
 
