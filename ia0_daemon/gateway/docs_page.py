@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _FOLDER = "templates"
 _CODE = re.compile(r"`([^`]+)`")
-_JOINTS = {"anyOf": Markup(", or "), "oneOf": Markup(", or "), "allOf": Markup(", and ")}
+_JOINTS = {"anyOf": Markup(", or "), "oneOf": Markup(", or ")}
+_NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 _RANGES = (
     ("minimum", "from {}"), ("exclusiveMinimum", "above {}"),
     ("maximum", "to {}"), ("exclusiveMaximum", "below {}"),
@@ -39,7 +40,9 @@ def page(document: dict[str, Any]) -> str:
     jinja = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    jinja.filters.update(prose=prose, kind=kind, pretty=_pretty)
+    jinja.filters.update(prose=prose, kind=kind, inline=_inline, anchor=_anchor, examples=_examples)
+    jinja.filters.update(pretty=_pretty, breakable=_breakable)
+    jinja.tests.update(answer=_is_answer)
     shown = {"style": Markup(_text("docs.css")), "script": Markup(_text("docs.js"))}  # noqa: S704  # our own files
     return jinja.get_template("docs.html").render(api=document, operations=_by_tag(document), **shown)
 
@@ -52,9 +55,12 @@ def policy() -> str:
     )
 
 
-def prose(text: str) -> Markup:
-    """Give paragraphs, tables and `code` of a description as HTML; no more of Markdown is used in one."""
-    return Markup("").join(_block(block) for block in text.strip().split("\n\n"))
+def prose(text: str, ids: str = "") -> Markup:
+    """Give headings, paragraphs, tables and `code` of a description as HTML; it uses no more of Markdown.
+
+    With `ids`, what a cell of a table says in code alone can be linked to: `#`, `ids`, and that.
+    """
+    return Markup("").join(_block(block, ids) for block in text.strip().split("\n\n"))
 
 
 def kind(schema: Schema) -> Markup:
@@ -62,6 +68,9 @@ def kind(schema: Schema) -> Markup:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return Markup('<a href="#schema-{0}">{0}</a>').format(name)
+    if "allOf" in schema:
+        # An error, narrowed to those that can come; the page links them by their codes.
+        return kind(schema["allOf"][0])
     for word, joint in _JOINTS.items():
         if word in schema:
             return joint.join(kind(each) for each in schema[word])
@@ -94,21 +103,55 @@ def _by_tag(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _block(block: str) -> Markup:
+def _block(block: str, ids: str) -> Markup:
+    if block.startswith("## "):
+        words = block.removeprefix("## ")
+        return Markup('<h2 id="{}">{}</h2>').format(_anchor(words), _inline(words))
     if not block.startswith("|"):
         return Markup("<p>{}</p>").format(_inline(block))
     head, _, *rows = (_cells(line) for line in block.splitlines())
-    body = Markup("").join(_row(row, "td") for row in rows)
-    return Markup("<table><thead>{}</thead><tbody>{}</tbody></table>").format(_row(head, "th"), body)
+    heads = Markup("").join(Markup('<th scope="col">{}</th>').format(_inline(cell)) for cell in head)
+    body = Markup("").join(
+        Markup("<tr>{}</tr>").format(Markup("").join(_cell(cell, ids) for cell in row)) for row in rows
+    )
+    return Markup(
+        '<div class="wide"><table aria-label="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+    ).format(", ".join(head).replace("`", ""), heads, body)
 
 
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("| ").split("|")]
 
 
-def _row(cells: list[str], tag: str) -> Markup:
-    inner = Markup("").join(Markup("<{0}>{1}</{0}>").format(tag, _inline(cell)) for cell in cells)
-    return Markup("<tr>{}</tr>").format(inner)
+def _cell(cell: str, ids: str) -> Markup:
+    alone = _CODE.fullmatch(cell) if ids else None
+    if alone is None:
+        return Markup("<td>{}</td>").format(_inline(cell))
+    return Markup('<td id="{}{}"><code>{}</code></td>').format(ids, alone[1], _breakable(alone[1]))
+
+
+def _breakable(name: str) -> Markup:
+    """Let a narrow screen break a name between its words, and nowhere else."""
+    return Markup("_<wbr>").join(name.split("_"))
+
+
+def _anchor(words: str) -> str:
+    return _NOT_A_WORD.sub("-", words.lower()).strip("-")
+
+
+def _is_answer(answer: dict[str, Any]) -> bool:
+    """Say whether it is more than an error, each body of which is one that `openapi_answers.py` narrows."""
+    content = answer["content"].values()
+    return not content or not all("allOf" in media["schema"] for media in content)
+
+
+def _examples(body: dict[str, Any]) -> list[dict[str, str | None]]:
+    """Give what the page's form sends: the examples of a JSON body, or once nothing."""
+    if "application/json" not in body:
+        return [{"name": "", "text": None}]
+    shown = [each["value"] for each in body["application/json"].get("examples", {}).values()] or [{}]
+    names = ["Body"] if len(shown) == 1 else [f"Body, example {at}" for at, _ in enumerate(shown, start=1)]
+    return [{"name": name, "text": _pretty(value)} for name, value in zip(names, shown, strict=True)]
 
 
 def _inline(text: str) -> Markup:

@@ -37,16 +37,21 @@ A gateway and supervisor beside Ollama that loses no request. `/llm` is its own 
 clients and `/api` for Ollama's. Where keys are configured, a request presents one; without any the API is \
 open, which the daemon allows on loopback alone.
 
-Every error says what is wrong, which rule it breaks and where to change it. Its code is one of these:
+## Errors
 
-| code | status | meaning |
-| --- | --- | --- |
+Every error says what is wrong, which rule it breaks and where to change it. Its code is one of these; the \
+last column is how OpenAI's clients know it:
+
+| code | status | meaning | below `/v1` |
+| --- | --- | --- | --- |
 """
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
     """Give the whole description of these routes."""
-    named = [kind for row in operations for kind in (row.takes, row.gives, *row.stream_gives)]
+    named = [
+        kind for row in operations for kind in (row.takes, row.gives, *row.stream_gives, row.stream_fails)
+    ]
     schemas = Schemas.of([*named, *(shape.kind for shape in error_shapes.SHAPES)])
     _name_codes(schemas)
     paths: dict[str, dict[str, Any]] = {}
@@ -144,7 +149,10 @@ def _behind(schema: Schema, schemas: Schemas) -> Schema:
 
 def _about() -> str:
     kinds = sorted(sent_errors().items(), key=lambda item: (item[1].status, item[0]))
-    rows = [f"| `{code}` | {kind.status} | {flat(kind.__doc__ or '')} |" for code, kind in kinds]
+    rows = [
+        f"| `{code}` | {kind.status} | {flat(kind.__doc__ or '')} | `{error_shapes.openai_code(code)}` |"
+        for code, kind in kinds
+    ]
     return _ABOUT + "\n".join(rows)
 
 

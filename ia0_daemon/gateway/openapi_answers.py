@@ -15,6 +15,7 @@ from ia0_daemon import errors
 from ia0_daemon.errors import ServiceError
 from ia0_daemon.gateway.documented import flat
 from ia0_daemon.gateway.error_shapes import ErrorShape, shape_of
+from ia0_daemon.gateway.wanted import NDJSON, SSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,11 @@ _ASKING: tuple[Kind, ...] = (
     errors.EngineRestarting,
     errors.EngineTimeout,
 )
+# How messages stand in a stream.
+_FRAMES = {
+    SSE: "Server-sent events; the `data` of each is JSON.",
+    NDJSON: "Lines, each of them JSON.",
+}
 # It stands in the log alone: nobody is there to read it.
 _NEVER_SENT = {errors.CallerGone}
 _SAYS_WHEN = {429, 503}
@@ -120,21 +126,23 @@ def _good(row: Operation, status: int, schemas: Schemas) -> dict[str, Any]:
     content = {row.gives_type: {"schema": schemas.schema(row.gives)}} if row.gives_type else {}
     for kind in (row.streams,) if isinstance(row.streams, str) else row.streams:
         if kind:
-            content[kind] = {"schema": _stream(row, schemas)}
+            content[kind] = {"schema": _stream(row, kind, schemas)}
     names = [*ANSWER_HEADERS, *RATE_HEADERS] if row.is_limited else []
     return {"description": HTTPStatus(status).phrase, "headers": _headers(names), "content": content}
 
 
-def _stream(row: Operation, schemas: Schemas) -> Schema:
+def _stream(row: Operation, kind: str, schemas: Schemas) -> Schema:
     """OpenAPI 3.1 has no word for a stream's messages; an extension names them.
 
     No type: some programs take a stream for one text, others for its messages.
     """
-    said: Schema = {"description": "A stream of messages, as they are written."}
     if not row.stream_gives:
-        return said
-    kinds = (*row.stream_gives, shape_of(row.path).kind)
-    return said | {"x-message": {"anyOf": [schemas.schema(kind) for kind in kinds]}}
+        return {"description": "A stream of messages, as they are written."}
+    said = _FRAMES[kind]
+    if row.stream_end:
+        said += f" After the last one, unless it is an error, comes `{row.stream_end}`, which is no JSON."
+    kinds = (*row.stream_gives, row.stream_fails or shape_of(row.path).kind)
+    return {"description": said, "x-message": {"anyOf": [schemas.schema(each) for each in kinds]}}
 
 
 def _refusal(status: int, kinds: list[Kind], shape: ErrorShape, schemas: Schemas) -> dict[str, Any]:
@@ -142,7 +150,8 @@ def _refusal(status: int, kinds: list[Kind], shape: ErrorShape, schemas: Schemas
     names = ["Retry-After"] if status in _SAYS_WHEN else []
     names += RATE_HEADERS if status == 429 else ()
     names += ["WWW-Authenticate"] if status == 401 else []
-    narrowed: Schema = {"enum": [shape.code(kind.code) for kind in kinds]}
+    codes = [shape.code(kind.code) for kind in kinds]
+    narrowed: Schema = {"enum": codes}
     for step in reversed(shape.place):
         narrowed = {"type": "object", "properties": {step: narrowed}}
     schema: Schema = {"allOf": [schemas.schema(shape.kind), narrowed]}
@@ -150,6 +159,7 @@ def _refusal(status: int, kinds: list[Kind], shape: ErrorShape, schemas: Schemas
         "description": words,
         "headers": _headers(names),
         "content": {"application/json": {"schema": schema}},
+        "x-codes": codes,
     }
 
 
@@ -168,7 +178,8 @@ def _either(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         both = [content[kind]["schema"], media["schema"]] if kind in content else [media["schema"]]
         content[kind] = {"schema": {"anyOf": both} if len(both) > 1 else both[0]}
     words = f"{one['description']}. Or {other['description']}"
-    return {"description": words, "headers": one["headers"] | other["headers"], "content": content}
+    headers = one["headers"] | other["headers"]
+    return one | other | {"description": words, "headers": headers, "content": content}
 
 
 def _headers(names: Iterable[str]) -> dict[str, Any]:

@@ -59,6 +59,10 @@ class Operation:
     """The media type of its streams, where it has any; or all of them."""
     stream_gives: tuple[type, ...] = ()
     """The structs of its streams' messages, beside errors."""
+    stream_fails: type | None = None
+    """The struct of an error in mid-stream, where it is not the one of the path's errors."""
+    stream_end: str = ""
+    """What its streams' last message is where that is no JSON."""
     is_limited: bool = False
     """Whether it counts against the limits of a key: what asks the engine for work does."""
     is_admin: bool = False

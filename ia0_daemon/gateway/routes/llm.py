@@ -14,7 +14,7 @@ from ia0_daemon.gateway.answer import answer
 from ia0_daemon.gateway.body import check_media_type
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.respond import as_event, as_line, encode
-from ia0_daemon.gateway.routes.llm_answer import GenerateAnswer, GenerateEnd, GeneratePiece
+from ia0_daemon.gateway.routes.llm_answer import GenerateAnswer, GenerateEnd, GenerateError, GeneratePiece
 from ia0_daemon.gateway.validate import GenerateRequest, generate_request, options_of
 from ia0_daemon.gateway.wanted import NDJSON, SSE, Result, Wanted
 
@@ -128,6 +128,7 @@ OPERATIONS = (
         gives=GenerateAnswer,
         streams=(NDJSON, SSE),
         stream_gives=(GeneratePiece, GenerateEnd),
+        stream_fails=GenerateError,
         is_limited=True,
         examples=(
             {"prompt": "What is the capital of France?", "params": {"max_tokens": 30}},

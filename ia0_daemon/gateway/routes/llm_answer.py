@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ia0_daemon.gateway.error_shapes import Error
+
 
 class Truncated(msgspec.Struct, forbid_unknown_fields=True):
     """How much did not fit."""
@@ -73,4 +75,10 @@ class GenerateEnd(Figures, kw_only=True):
     """The last message of a stream."""
 
     text: Literal[""]
+    done: Literal[True]
+
+
+class GenerateError(Error):
+    """The last message of a stream that failed."""
+
     done: Literal[True]

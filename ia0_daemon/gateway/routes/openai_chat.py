@@ -13,7 +13,8 @@ from ia0_daemon.gateway.answer import answer
 from ia0_daemon.gateway.body import BodyReader, check_media_type
 from ia0_daemon.gateway.guards import check_prompt, token_bound
 from ia0_daemon.gateway.operation import Operation, Visit
-from ia0_daemon.gateway.routes.openai_chat_shape import ChatCompletion, ChatShape
+from ia0_daemon.gateway.routes.openai_chat_shape import ChatChunk, ChatCompletion, ChatShape
+from ia0_daemon.gateway.routes.openai_chunks import END
 from ia0_daemon.gateway.routes.openai_fields import (
     Effort,
     JsonSchema,
@@ -180,6 +181,8 @@ OPERATIONS = (
         takes=ChatRequest,
         gives=ChatCompletion,
         streams=SSE,
+        stream_gives=(ChatChunk,),
+        stream_end=END,
         is_limited=True,
         examples=(
             {

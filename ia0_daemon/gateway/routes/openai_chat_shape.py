@@ -21,7 +21,7 @@ from ia0_daemon.gateway.routes.openai_answers import (
     notes,
     usage,
 )
-from ia0_daemon.gateway.routes.openai_chunks import ChunkShape
+from ia0_daemon.gateway.routes.openai_chunks import Chunk, ChunkShape
 
 if TYPE_CHECKING:
     from ia0_daemon.engine.messages import ChatLine
@@ -62,6 +62,36 @@ class ChatCompletion(msgspec.Struct):
     ia0: dict[str, Any]
 
 
+class ChatDelta(msgspec.Struct):
+    """What a chunk adds to the message; nothing in the one with `finish_reason`."""
+
+    role: Literal["assistant"] | msgspec.UnsetType = msgspec.UNSET
+    """In the first chunk alone."""
+    content: str | msgspec.UnsetType = msgspec.UNSET
+    refusal: msgspec.UnsetType | None = msgspec.UNSET
+    reasoning: str | msgspec.UnsetType = msgspec.UNSET
+    """What it thinks before it writes, where it does."""
+    tool_calls: list[CalledTool] | msgspec.UnsetType = msgspec.UNSET
+    """Whole calls: the engine gives none in pieces."""
+
+
+class ChunkChoice(msgspec.Struct):
+    """A piece of the one answer."""
+
+    index: int
+    delta: ChatDelta
+    logprobs: Logprobs | None
+    finish_reason: FinishReason | None
+    """Why it ended; null before."""
+
+
+class ChatChunk(Chunk):
+    """A message of a stream."""
+
+    object: Literal["chat.completion.chunk"]
+    choices: list[ChunkChoice]
+
+
 class ChatShape(ChunkShape):
     """Answers as one object, or in chunks."""
 
@@ -83,16 +113,16 @@ class ChatShape(ChunkShape):
 
     def rare(self, line: ChatLine) -> bytes:
         """Write thinking, calls of tools and logprobs."""
-        delta: dict[str, Any] = {}
+        delta = ChatDelta()
         if line.text or line.logprobs:
-            delta["content"] = line.text
+            delta.content = line.text
         if line.thought:
-            delta["reasoning"] = line.thought
+            delta.reasoning = line.thought
         if line.calls:
-            delta["tool_calls"] = called(line.calls, self._calls)
+            delta.tool_calls = called(line.calls, self._calls)
             self._calls += len(line.calls)
         found = Logprobs(logprobs(line.logprobs)) if line.logprobs else None
-        return encode({"index": 0, "delta": delta, "logprobs": found, "finish_reason": None})
+        return encode(ChunkChoice(0, delta, found, None))
 
     def finish(self, reason: str) -> bytes:
         """Write an empty delta with the reason."""

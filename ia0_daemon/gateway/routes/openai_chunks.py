@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
+
 from ia0_daemon.gateway import error_shapes
 from ia0_daemon.gateway.respond import as_event, encode
-from ia0_daemon.gateway.routes.openai_answers import fingerprint, finish_reason, notes, now, usage
+from ia0_daemon.gateway.routes.openai_answers import Usage, fingerprint, finish_reason, notes, now, usage
 from ia0_daemon.gateway.wanted import SSE
 
 if TYPE_CHECKING:
@@ -25,8 +27,23 @@ if TYPE_CHECKING:
     from ia0_daemon.gateway.service import Live
     from ia0_daemon.gateway.wanted import Result
 
-DONE = b"data: [DONE]\n\n"
+END = "[DONE]"
+"""What the last event of a stream says that did not fail; it is no JSON."""
+DONE = f"data: {END}\n\n".encode()
 _NO_USAGE = b',"usage":null'
+
+
+class Chunk(msgspec.Struct, kw_only=True):
+    """What all chunks have. It describes them; the bytes are written by `ChunkShape`."""
+
+    id: str
+    created: int
+    model: str
+    system_fingerprint: str
+    usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
+    """Where `stream_options.include_usage` asks for it: null, but in the last chunk, which has no choice."""
+    ia0: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    """How it was routed, and what is out of the way; in the chunk with `finish_reason`."""
 
 
 class ChunkShape:

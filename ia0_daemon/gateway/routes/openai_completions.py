@@ -9,7 +9,7 @@ cut. Only with a suffix the generate path is taken: nothing else fills a gap.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -27,7 +27,7 @@ from ia0_daemon.gateway.routes.openai_answers import (
     notes,
     usage,
 )
-from ia0_daemon.gateway.routes.openai_chunks import ChunkShape
+from ia0_daemon.gateway.routes.openai_chunks import END, Chunk, ChunkShape
 from ia0_daemon.gateway.routes.openai_fields import (
     Refusals,
     SamplingFields,
@@ -153,6 +153,13 @@ class Completion(msgspec.Struct):
     ia0: dict[str, Any]
 
 
+class CompletionChunk(Chunk):
+    """A message of a stream."""
+
+    object: Literal["text_completion"]
+    choices: list[TextChoice]
+
+
 class CompletionShape(ChunkShape):
     """Answers as one object, or in chunks."""
 
@@ -200,6 +207,8 @@ OPERATIONS = (
         takes=CompletionRequest,
         gives=Completion,
         streams=SSE,
+        stream_gives=(CompletionChunk,),
+        stream_end=END,
         is_limited=True,
         examples=({"model": "qwen2-7b", "prompt": "The capital of France is", "max_tokens": 10},),
     ),

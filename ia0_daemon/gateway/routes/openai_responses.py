@@ -5,7 +5,7 @@ body -> ResponsesRequest -> Wanted -> answer.py -> one object, or events (openai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,7 @@ from ia0_daemon.gateway.body import BodyReader, check_media_type
 from ia0_daemon.gateway.guards import check_prompt, token_bound
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.routes import openai_items
+from ia0_daemon.gateway.routes.openai_event_shapes import ErrorEvent, Event
 from ia0_daemon.gateway.routes.openai_events import ResponsesShape
 from ia0_daemon.gateway.routes.openai_fields import (
     Effort,
@@ -80,6 +81,7 @@ class Reasoning(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     summary: str | None = None
     """Taken, without effect: what the model thought comes whole."""
     generate_summary: str | None = None
+    """The older name of `summary`."""
 
 
 class ResponsesRequest(TextFields, frozen=True, kw_only=True):
@@ -225,6 +227,8 @@ OPERATIONS = (
         takes=ResponsesRequest,
         gives=ResponseObject,
         streams=SSE,
+        stream_gives=get_args(Event),
+        stream_fails=ErrorEvent,
         is_limited=True,
         examples=({"model": "qwen2-7b", "input": "What is the capital of France?", "max_output_tokens": 30},),
     ),

@@ -5,6 +5,7 @@ const key = document.getElementById("key");
 async function send(form, body) {
   const out = form.querySelector("output");
   out.hidden = false;
+  out.setAttribute("aria-busy", "true");
   out.textContent = "...";
   let path = form.dataset.path;
   for (const input of form.querySelectorAll("input")) {
@@ -21,13 +22,18 @@ async function send(form, body) {
     for (let part = await reader.read(); !part.done; part = await reader.read()) out.textContent += part.value;
   } catch (error) {
     out.textContent += `\n${error}`;
+  } finally {
+    out.removeAttribute("aria-busy");
   }
 }
 
 for (const form of document.querySelectorAll("form")) {
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const button of form.querySelectorAll("button")) {
-    const before = button.previousElementSibling;
-    button.addEventListener("click", () => send(form, before && before.matches("textarea") ? before : null));
+    const body = button.parentElement.querySelector("textarea");
+    button.addEventListener("click", () => send(form, body));
   }
 }
+
+// On a narrow screen the contents would stand before everything else.
+if (matchMedia("(max-width: 50rem)").matches) document.getElementById("contents").open = false;

@@ -13,8 +13,6 @@ import requests
 
 from ia0_daemon.gateway.error_shapes import openai_code
 from ia0_daemon.gateway.openapi_answers import sent_errors
-from ia0_daemon.gateway.operation import Operation
-from ia0_daemon.gateway.routes import OPERATIONS
 from tests.daemon_process import DaemonProcess
 from tests.engine_process import EngineProcess
 from tests.integration.api_docs.examples import Example, examples
@@ -80,9 +78,3 @@ def test_an_example_answers_as_the_page_shows(
 def test_no_example_names_another_address() -> None:
     addresses = {match for example in EXAMPLES for match in re.findall(r"http://[^/\s]+", example.command)}
     assert addresses <= {"http://127.0.0.1:8080", "http://127.0.0.1:8081"}
-
-
-@pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: f"{row.method} {row.path}")
-def test_the_page_names_every_route(row: Operation) -> None:
-    path = re.sub(r"<(?:\w+:)?(\w+)>", "<", row.path).partition("<")[0]
-    assert re.search(rf"`[A-Z`, ]*{re.escape(path)}", PAGE), f"{row.method} {row.path} is not in docs/api.md"
