@@ -27,9 +27,10 @@ SHOWN_CHARS = 200
 
 # msgspec names the object, not the field, where a field is unknown; the name can be any text.
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
-_PLACE = r"(?: - at `\$\.?([A-Za-z0-9_.\[\]]*)`)?"
-_PLACED = re.compile(rf"(.*?){_PLACE}", re.DOTALL)
-_UNKNOWN = re.compile(rf"Object contains unknown field `(.*?)`{_PLACE}", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_PLACE = re.compile(r"\.?([A-Za-z0-9_.\[\]]*)`")
+# What is longer, or has other characters, may be a prompt in the wrong place: no sentence repeats it.
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 # What is read here is written again further down, and Python bounds the calls and a value's depth together:
@@ -62,10 +63,10 @@ class BodyReader(Generic[S]):
 
         A value that is a text stands in the details alone: the sentence is logged, and prompts must not be.
         """
-        unknown = _UNKNOWN.fullmatch(message)
-        if unknown:
-            return self._unknown_field(unknown[1], unknown[2] or "", body)
         said, field = _placed(message)
+        unknown = _UNKNOWN.fullmatch(said)
+        if unknown:
+            return self._unknown_field(unknown[1], field, body)
         missing = _MISSING.fullmatch(said)
         if missing:
             field = f"{field}.{missing[1]}" if field else missing[1]
@@ -86,7 +87,8 @@ class BodyReader(Generic[S]):
             rule = f"unknown field; known here: {known}"
         field = f"{parent}.{name}"[:SHOWN_CHARS] if parent else name[:SHOWN_CHARS]
         value = short(_value_at(body, [*steps, name]))
-        return InvalidRequest(f"{field}: {rule}", field=field, value=value, rule=rule)
+        shown = field if _NAME.fullmatch(name) else parent or "the body"
+        return InvalidRequest(f"{shown}: {rule}", field=field, value=value, rule=rule)
 
 
 def _with_room(decode: Callable[[bytes], S], body: bytes, calls: int) -> S:
@@ -130,8 +132,9 @@ def encoded(value: object) -> str:
 
 def _placed(message: str) -> tuple[str, str]:
     """Part msgspec's sentence from the path behind it, which is empty where the body as a whole is meant."""
-    match = _PLACED.fullmatch(message)
-    return (match[1], match[2] or "") if match is not None else (message, "")
+    said, _, place = message.rpartition(" - at `$")
+    match = _PLACE.fullmatch(place)
+    return (said, match[1]) if said and match is not None else (message, "")
 
 
 def _steps(field: str) -> list[str | int]:

@@ -9,6 +9,7 @@ everything is right.
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -60,10 +61,16 @@ def meant(kind: type[msgspec.Struct], steps: Steps, name: str) -> str:
         return ""
     here = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
     at_this_place = {each: f"{here}.{each}" if here else each for each in fields_at(kind, steps)}
-    elsewhere = dict(_places(inspect.type_info(kind), ""))
+    elsewhere = dict(_places(_info(kind), ""))
     if name in elsewhere:
         return elsewhere[name]
     return _nearest(name, at_this_place) or _nearest(name, elsewhere)
+
+
+@cache
+def _info(kind: type[msgspec.Struct]) -> inspect.Type:
+    """Give the types of a body. It takes a millisecond, and anybody may send what is wrong."""
+    return inspect.type_info(kind)
 
 
 def _nearest(name: str, paths: dict[str, str]) -> str:
@@ -81,7 +88,7 @@ def _places(here: inspect.Type, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _at(kind: type[msgspec.Struct], steps: Steps) -> list[inspect.Type]:
-    here: list[inspect.Type] = [inspect.type_info(kind)]
+    here: list[inspect.Type] = [_info(kind)]
     for step in steps:
         here = [inner for each in here for inner in _inner(each, step)]
     return here

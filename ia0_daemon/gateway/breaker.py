@@ -84,8 +84,8 @@ class Breaker:
     def failed(self, rule: Rule, now: float, since: float | None = None) -> bool:
         """Count a failure; true where it opens.
 
-        `since`: when the request began, if what ended it ends all answers under way
-        at once: those that began before the last failure are of that one.
+        `since`: when the engine was asked, if what ended the answer ends all that are under way
+        at once: those that were asked for before the last failure are of that one.
         """
         state = self.state(rule, now)
         if state == "open" or (since is not None and self.failed_at is not None and since <= self.failed_at):
@@ -109,7 +109,8 @@ class Breaker:
 class Breakers:
     """The breakers of all models. Safe to use from many threads.
 
-    Who was allowed tells `succeeded`, `failed` or `gave_up` once; a stream tells `began` before.
+    Who was allowed tells `succeeded`, `failed` or `gave_up` once. A stream tells `began` first, and
+    nothing more where its caller leaves it.
     """
 
     def __init__(self, failures: int, open_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -143,7 +144,7 @@ class Breakers:
     def failed(self, model: str, since: float | None = None) -> None:
         """Say that the model failed in a way that another try may not mend.
 
-        `since`: see `Breaker.failed`, by `now`.
+        `since`: see `Breaker.failed`, in seconds of the clock.
         """
         with self._lock:
             rule, breaker = self._rule, self._of(model)
@@ -158,10 +159,6 @@ class Breakers:
         with self._lock:
             self._of(model).gave_up()
 
-    def now(self) -> float:
-        """Give the time by the breakers' clock, in seconds."""
-        return self._clock()
-
     def state(self, model: str) -> State:
         """Give `closed`, `open` or `half_open`."""
         with self._lock:
@@ -173,7 +170,10 @@ class Breakers:
             return max(1, math.ceil(self._of(model).left_s(self._rule, self._clock())))
 
     def _of(self, model: str) -> Breaker:
-        return self._breakers.setdefault(model, Breaker())
+        found = self._breakers.get(model)
+        if found is None:
+            found = self._breakers[model] = Breaker()
+        return found
 
 
 def _tell_closed(model: str, *, closes: bool) -> None:

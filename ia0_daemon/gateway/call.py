@@ -91,6 +91,8 @@ class Call:
     """Whether the engine had the model loaded when it was asked."""
     askings: int = 0
     """How often the engine was asked: once, and once more for each time that it was cut or not there."""
+    asked_at: float = float("-inf")
+    """When it was asked last."""
     asked_again: int = 0
     """How often the whole request was asked again because the engine was cut."""
     resumed: int = 0
@@ -107,6 +109,11 @@ class Call:
 
     def __post_init__(self) -> None:
         self.patience = Patience(self.caller_gone)
+
+    def note_asking(self) -> None:
+        """Count that the engine is asked now."""
+        self.askings += 1
+        self.asked_at = time.monotonic()
 
     def note_first_token(self) -> None:
         """Take the time of the first token."""
@@ -134,7 +141,8 @@ class Call:
     @property
     def is_reload(self) -> bool:
         """Whether the engine loaded a model for this request that it had loaded, and was not restarted."""
-        return self.load_s > RELOAD_S and self.was_loaded and not (self.cached or self.asked_again)
+        was_cut = self.asked_again or self.resumed
+        return self.load_s > RELOAD_S and self.was_loaded and not (self.cached or was_cut)
 
     def spent_tokens(self, expected: int) -> int:
         """Give the tokens that the engine worked for; of a broken answer, about those that it read and wrote.

@@ -168,7 +168,7 @@ class LastingAnswer:
         if self._was_seen():
             repeats = self._client.repeats_prefill(question.model, self._call.patience)
             self._seam = Seam(self.text(), question.options.get("stop", []), repeats=repeats)
-        self._call.askings += 1
+        self._call.note_asking()
         self._answer = self._client.answer(question, self._call.patience)
 
     def _end_at_length(self, prompt_tokens: int = 0) -> None:

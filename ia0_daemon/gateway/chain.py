@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from ia0_daemon.engine.client import Question
     from ia0_daemon.engine.messages import ChatLine
-    from ia0_daemon.gateway.breaker import Breakers
     from ia0_daemon.gateway.call import Call
     from ia0_daemon.gateway.service import Live, Service
     from ia0_daemon.gateway.wanted import Result, Wanted
@@ -102,22 +101,28 @@ class ChainAnswer:
         return self._first_of(last)
 
     def _first_of(self, model: Model) -> list[list[ChatLine]]:
-        breakers = self._journey.service.breakers
-        with allowed(breakers, model):
+        journey = self._journey
+        with allowed(journey.service, model, journey.call):
             found = self._ask_fitting(model)
         if self._answer is not None and self._answer.last is not None:
             self._is_judged = True
-            breakers.succeeded(model.name)
+            journey.service.breakers.succeeded(model.name)
         else:
-            breakers.began(model.name)
+            journey.service.breakers.began(model.name)
         return found
 
     def _rest(self) -> Iterator[list[ChatLine]]:
-        """Give what comes after the first piece of a stream, and have the breaker told how it ended."""
-        breakers, model = self._journey.service.breakers, self._journey.call.model
-        with _failures_told(breakers, model):
+        """Give what comes after the first piece of a stream, and have the breaker told how it ended.
+
+        Nothing is told where it is left in the middle: that may be found out late, and by any thread.
+        """
+        service, call = self._journey.service, self._journey.call
+        try:
             yield from self._pieces
-        breakers.succeeded(model)
+        except FAILURES as error:
+            _tell_failure(service, call.model, call, error)
+            raise
+        service.breakers.succeeded(call.model)
 
     def _ask_fitting(self, model: Model) -> list[list[ChatLine]]:
         """Ask; where the prompt does not fit and may be shortened, ask with less."""
@@ -199,42 +204,41 @@ def endurance_of(service: Service, live: Live) -> Endurance:
 
 
 @contextmanager
-def judged(breakers: Breakers, model: Model) -> Iterator[None]:
+def judged(service: Service, model: Model, call: Call) -> Iterator[None]:
     """Ask a model in this block, and have its breaker told what came of it.
 
     Raises `ModelUnavailable` where the breaker does not allow it.
     """
-    with allowed(breakers, model):
+    with allowed(service, model, call):
         yield
-    breakers.succeeded(model.name)
+    service.breakers.succeeded(model.name)
 
 
 @contextmanager
-def allowed(breakers: Breakers, model: Model) -> Iterator[None]:
+def allowed(service: Service, model: Model, call: Call) -> Iterator[None]:
     """Do the same but for the success, which is the caller's to tell."""
+    breakers = service.breakers
     if not breakers.allows(model.name):
         raise _is_open(model, breakers.retry_after_s(model.name))
-    with _failures_told(breakers, model.name):
-        yield
-
-
-@contextmanager
-def _failures_told(breakers: Breakers, model: str) -> Iterator[None]:
-    since = breakers.now()
     try:
         yield
-    except EngineAbsent:
-        breakers.gave_up(model)
-        raise
-    except EngineInterrupted:
-        breakers.failed(model, since)  # a cut ends all answers at once, and is one failure
-        raise
-    except FAILURES:
-        breakers.failed(model)
+    except FAILURES as error:
+        _tell_failure(service, model.name, call, error)
         raise
     except BaseException:
-        breakers.gave_up(model)  # what ended it says nothing of the model
+        breakers.gave_up(model.name)  # what ended it says nothing of the model
         raise
+
+
+def _tell_failure(service: Service, model: str, call: Call, error: ServiceError) -> None:
+    """Tell a model's breaker what an error says of the model."""
+    breakers = service.breakers
+    if not isinstance(error, EngineInterrupted):
+        breakers.failed(model)
+    elif isinstance(error, EngineAbsent) or service.gate.is_closed():
+        breakers.gave_up(model)  # the engine itself is not there, or is being restarted
+    else:
+        breakers.failed(model, call.asked_at)
 
 
 def _is_open(model: Model, retry_after_s: int) -> ModelUnavailable:

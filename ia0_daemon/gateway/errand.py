@@ -55,7 +55,7 @@ def errand(visit: Visit, model_name: str | None, path: str, fields: Mapping[str,
     model = route.chain[0]
     call.model, call.requested_model, call.reason = model.name, model_name or "", route.reason
     visit.service.admission.enter(call.resources, live.settings.server.max_in_flight)
-    with judged(visit.service.breakers, model):
+    with judged(visit.service, model, call):
         body = _with_slot(visit, model, _question(visit, model, path, fields))
     call.note_first_token()
     found = _figures_of(body)
@@ -136,7 +136,7 @@ class _LastingErrand:
         """Pass the gate and ask."""
         self._enter()
         try:
-            self._call.askings += 1
+            self._call.note_asking()
             return self._client.ask_whole(self._question, self._call.patience)
         finally:
             self._gate.leave()

@@ -97,7 +97,7 @@ def test_every_field_of_a_requests_line_is_documented(caplog: pytest.LogCaptureF
     call.askings, call.asked_again, call.resumed = 2, 1, 1
     call.note_first_token()
     record(call, Metrics())
-    call.cached, call.was_loaded, call.asked_again = False, True, 0
+    call.cached, call.was_loaded, call.asked_again, call.resumed = False, True, 0, 0
     call.texts = dict.fromkeys(("prompt", "system", "text"), "x")
     record(call, Metrics())
     said = {name for line in caplog.records for name in vars(line)} - vars(makeLogRecord({})).keys()

@@ -84,9 +84,8 @@ def _row(
 ) -> Operation:
     tag = "Ollama, for administrators"
     errors = (EngineError, EngineTimeout, NotFound)
-    return Operation(
-        method, path, handle, summary, tag, is_admin=True, is_relayed=True, errors=errors, **more
-    )
+    more |= {"is_limited": True, "is_admin": True, "is_relayed": True}
+    return Operation(method, path, handle, summary, tag, errors=errors, **more)
 
 
 _TRANSFER: dict[str, Any] = {

@@ -135,6 +135,13 @@ def test_an_unknown_field_is_told_which_one_was_meant(
     assert f"unknown field; did you mean `{near}`?" in refused(kind, body).message
 
 
+def test_a_field_that_is_no_name_stands_in_the_details_alone() -> None:
+    error = refused(GenerateRequest, {"prompt": "Hi", "Dear doctor, it is secret": 1})
+    assert "doctor" not in error.message
+    assert error.message.startswith("the body: unknown field; known here: prompt")
+    assert error.details["field"] == "Dear doctor, it is secret"
+
+
 def test_a_field_that_is_near_to_none_gets_no_hint() -> None:
     assert "did you mean" not in refused(GenerateRequest, {"prompt": "Hi", "zzz": 1}).message
     assert "did you mean" not in refused(GenerateRequest, {"prompt" * 1000: "Hi"}).message

@@ -117,10 +117,10 @@ def test_that_a_stream_begins_does_not_forget_what_failed(breakers: Breakers) ->
 def test_a_cut_that_ends_many_answers_at_once_is_one_failure(breakers: Breakers, clock: Clock) -> None:
     for cut in range(1, 4):
         assert breakers.state("m") == "closed"
-        began = breakers.now()
+        asked = clock.now
         clock.now += 5
         for _ in range(cut * 8):
-            breakers.failed("m", began)
+            breakers.failed("m", asked)
         clock.now += 1
     assert breakers.state("m") == "open"
 

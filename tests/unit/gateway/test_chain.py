@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from ia0_daemon.engine.messages import ChatLine, Delta
 from ia0_daemon.errors import (
     ContextLengthExceeded,
     EngineAbsent,
@@ -160,6 +162,46 @@ def test_with_all_breakers_open_the_caller_is_told_when_to_come_back(
     assert (answer.status_code, answer.get_json()["details"]["breaker"]) == (503, "open")
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert len(engine.asked) == 3
+
+
+def test_each_death_of_a_models_process_in_mid_stream_counts(
+    generate: Generate, engine: FakeClient, service: Service
+) -> None:
+    service.breakers.limit(2, 60)
+    dies = FakeAnswer(["Hello", EngineInterrupted("the model's process ended")])
+    engine.script = [dies, dies]
+    for state in ("closed", "open"):
+        generate(STREAM | {"resume": False})
+        assert service.breakers.state("first") == state
+
+
+def test_a_stream_that_a_restart_ends_says_nothing_of_its_model(
+    generate: Generate, engine: FakeClient, service: Service
+) -> None:
+    service.breakers.limit(1, 60)
+
+    def cut_by_a_restart() -> Iterator[list[ChatLine]]:
+        yield [ChatLine(message=Delta("Hello"))]
+        service.gate.close("restart", expected_s=1)
+        raise EngineInterrupted("the engine cut the connection")
+
+    answer = FakeAnswer([])
+    answer.pieces = cut_by_a_restart  # type: ignore[method-assign]
+    engine.script = [answer]
+    assert last_line(generate(STREAM | {"resume": False}))["code"] == "ENGINE_ERROR"
+    assert service.breakers.state("first") == "closed"
+
+
+def test_a_stream_that_is_left_says_nothing_of_its_model(
+    http: FlaskClient, engine: FakeClient, service: Service
+) -> None:
+    service.breakers.limit(2, 60)
+    service.breakers.failed("first")
+    response = http.post("/llm/generate", json=STREAM, buffered=False)
+    assert b"Hello" in next(response.response)  # type: ignore[call-overload]
+    response.close()
+    service.breakers.failed("first")
+    assert service.breakers.state("first") == "open"
 
 
 def test_a_restarted_engine_opens_no_breaker(
