@@ -134,7 +134,8 @@ class EngineClient:
             return
         if question.path == EMBED:
             patience.bound("load", self._settings.load_timeout_s, "engine.load_timeout_s")
-            self._whole(Question(model, [], path=EMBED, fields=NO_TEXTS), patience)
+            with self._watch.loading(model.tag):
+                self._whole(Question(model, [], path=EMBED, fields=NO_TEXTS), patience)
             self._note_kind(model.tag, for_vectors=True)
             self._watch.note_loaded(model.tag)
         else:
@@ -153,36 +154,33 @@ class EngineClient:
         `keep_alive_s`: how long it is to stay loaded, which each asking decides anew. Raises as `answer`.
         """
         patience.bound("first_token", timeout_s, "restart.probe_timeout_s")
-        self.progress.ask(model.tag)
-        try:
-            exchange = self._post(Question(model, PROBE, PROBE_OPTIONS), patience, keep_alive_s)
-        except BaseException:
-            self.progress.end(model.tag, wrote=False)
-            raise
-        answer = self._answer(exchange, model, patience, timeout_s)
-        try:
-            for _ in answer.texts():
-                pass
-        finally:
-            answer.close()
+        self._read_out(Question(model, PROBE, PROBE_OPTIONS), patience, timeout_s, keep_alive_s)
 
     def load(self, model: Model, patience: Patience) -> None:
         """Have the model loaded with the very options that its answers are asked with."""
         patience.bound("load", self._settings.load_timeout_s, "engine.load_timeout_s")
-        self.progress.ask(model.tag)
+        with self._watch.loading(model.tag):
+            self._read_out(Question(model, []), patience, self._settings.load_timeout_s)
+        self._note_kind(model.tag, for_vectors=False)
+        self._watch.note_loaded(model.tag)
+
+    def _read_out(
+        self, question: Question, patience: Patience, silence_s: float, keep_alive_s: int | None = None
+    ) -> None:
+        """Ask a question of the daemon's own, whose answer nobody needs, and read it to its end."""
+        tag = question.model.tag
+        self.progress.ask(tag)
         try:
-            exchange = self._post(Question(model, []), patience)
+            exchange = self._post(question, patience, keep_alive_s)
         except BaseException:
-            self.progress.end(model.tag, wrote=False)
+            self.progress.end(tag, wrote=False)
             raise
-        answer = self._answer(exchange, model, patience, self._settings.load_timeout_s)
+        answer = self._answer(exchange, question.model, patience, silence_s)
         try:
             for _ in answer.texts():
                 pass
         finally:
             answer.close()
-        self._note_kind(model.tag, for_vectors=False)
-        self._watch.note_loaded(model.tag)
 
     def repeats_prefill(self, model: Model, patience: Patience) -> bool:
         """Say whether the model's answers to a prefill begin with the prefill; it is tried once."""

@@ -12,12 +12,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ia0_daemon.errors import ServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ia0_daemon.engine.control import EngineControl, LoadedModel
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ class EngineWatch:
         self._state = EngineState()
         self._noted: frozenset[str] = frozenset()
         self._last_loaded: frozenset[str] = frozenset()
+        self._loading: list[str] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._due = threading.Event()
@@ -96,7 +100,7 @@ class EngineWatch:
     def is_loaded(self, tag: str) -> bool:
         """Say whether the model is known to be loaded, so that its first token needs no loading."""
         name = full_name(tag)
-        return name in self._noted or name in self._state.loaded
+        return name not in self._loading and (name in self._noted or name in self._state.loaded)
 
     def was_loaded(self, tag: str) -> bool:
         """Say whether the model was loaded when the engine last answered; a restart warms those."""
@@ -113,6 +117,21 @@ class EngineWatch:
     def loaded(self, tag: str) -> LoadedModel | None:
         """Give what the engine says of a loaded model."""
         return self._state.loaded.get(full_name(tag))
+
+    @contextmanager
+    def loading(self, tag: str) -> Iterator[None]:
+        """Take the model for not loaded in this block: Ollama's `/api/ps` lists what it is only loading, too.
+
+        Else who asks meanwhile would wait for a whole load under the bound of a first token.
+        """
+        name = full_name(tag)
+        with self._lock:
+            self._loading.append(name)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._loading.remove(name)
 
     def note_loaded(self, tag: str) -> None:
         """Take note that the model has just been loaded, until the next question."""

@@ -12,7 +12,7 @@ from ia0_daemon.engine.messages import Message
 from ia0_daemon.engine.watch import EngineWatch, full_name
 from ia0_daemon.errors import EngineInterrupted
 from tests.fakes import MODEL, FakeControl, bounded
-from tests.scripted_engine import TAG, ScriptedEngine, cut
+from tests.scripted_engine import TAG, Reply, ScriptedEngine, cut
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,22 @@ def test_it_asks_at_once_when_a_request_has_found_it_changed(control: FakeContro
         assert time.monotonic() < until
         threading.Event().wait(0.01)
     watch.stop()
+
+
+def test_what_is_only_being_loaded_is_not_loaded_though_the_engine_lists_it(
+    client: EngineClient, engine: ScriptedEngine, watch: EngineWatch
+) -> None:
+    seen: list[bool] = []
+
+    def look(_reply: Reply) -> None:
+        watch.refresh()
+        seen.extend((TAG in watch.state.loaded, watch.is_loaded(TAG)))
+
+    watch.forget_loaded()
+    engine.load_script = [look, *engine.load_script]
+    client.load(MODEL, bounded(5))
+    assert seen == [True, False]
+    assert watch.is_loaded(TAG)
 
 
 def test_a_request_that_the_engine_takes_or_refuses_has_it_looked_at(
