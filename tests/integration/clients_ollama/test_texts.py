@@ -186,7 +186,7 @@ def test_a_prompt_that_does_not_fit_is_refused_with_its_numbers(client: ollama.C
         ({"num_ctx": 4096}, "options.num_ctx"),
         ({"temperature": "hot"}, "options.temperature"),
         ({"num_predict": 10**6}, "limits.max_tokens"),
-        ({"top_q": 1}, "known here: num_keep, seed"),
+        ({"top_q": 1}, "options.top_q: unknown field; did you mean `options.top_p`?"),
     ],
 )
 def test_an_option_that_cannot_hold_is_refused(

@@ -55,7 +55,8 @@ def shared() -> Iterator[Writer]:
 
 @pytest.fixture(scope="module")
 def carrier(shared: Writer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    sections = {"restart": {"max_resumes": MAX_RESUMES}}
+    # One test's wanted failures must not open the breaker for the next one.
+    sections = {"restart": {"max_resumes": MAX_RESUMES}, "routing": {"breaker_failures": 1000}}
     with DaemonProcess(tmp_path_factory.mktemp("carrier"), shared.url, sections) as daemon:
         yield daemon
 
