@@ -27,6 +27,8 @@ FAULTS = {
     "DIE_AFTER_TOKENS": "5;when=DIE",
     "ERROR_AFTER_TOKENS": "5;when=FAIL",
 }
+# One test's wanted failures must not open the breaker for the next one.
+PATIENT_BREAKER = {"breaker_failures": 1000}
 # Each character of a prompt adds a second to the bound of the first token.
 IMPATIENT = {"first_token_timeout_s": 1, "first_token_per_1k_chars_s": 1000, "timeout_s": 1}
 
@@ -43,16 +45,16 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
 
 @pytest.fixture(scope="session")
 def daemon(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    with DaemonProcess(
-        tmp_path_factory.mktemp("daemon"), engine.url, {"engine": {"poll_interval_s": 0.5}}
-    ) as running:
+    sections = {"engine": {"poll_interval_s": 0.5}, "routing": PATIENT_BREAKER}
+    with DaemonProcess(tmp_path_factory.mktemp("daemon"), engine.url, sections) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def impatient(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """Another daemon in front of the same engine, with small bounds."""
-    with DaemonProcess(tmp_path_factory.mktemp("impatient"), engine.url, {"engine": IMPATIENT}) as running:
+    sections = {"engine": IMPATIENT, "routing": PATIENT_BREAKER}
+    with DaemonProcess(tmp_path_factory.mktemp("impatient"), engine.url, sections) as running:
         yield running
 
 
