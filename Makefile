@@ -55,9 +55,9 @@ logs: ## Follow the logs of the daemon and the engine
 ##@ Tests
 
 .PHONY: test
-test: lint typecheck unit contract ## Everything below up to integration
-	@# These two mostly wait, for the engine and for Ansible: side by side they take little more than one of them.
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target conformance integration
+test: lint typecheck unit contract ## Everything below up to provisioning
+	@# These mostly wait, for the engine and for Ansible: the two short ones take no longer than the long one beside them.
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target conformance integration provisioning
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint
@@ -83,8 +83,12 @@ conformance: $(VENV)/.dev ## The embedded engine held against Ollama's behaviour
 	$(PYTEST) tests/conformance
 
 .PHONY: integration
-integration: $(VENV)/.dev ## Over the wire, with real weights; and make up, down and what lies between
-	$(PYTEST) tests/integration
+integration: $(VENV)/.dev ## Over the wire, with real weights
+	$(PYTEST) tests/integration --ignore=tests/integration/provisioning
+
+.PHONY: provisioning
+provisioning: $(VENV)/.dev ## make up, down and what lies between
+	$(PYTEST) tests/integration/provisioning
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Restart, kill and stop the engine under load: is a request lost?
