@@ -9,6 +9,7 @@ does on SIGTERM. Never knows a route; ``answer`` is given.
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -43,13 +44,18 @@ class HttpServer:
         host, port = self._listener.getsockname()[:2]
         return host, port
 
-    def serve(self) -> None:
-        """Accept connections until ``close``."""
-        while True:
+    def serve(self, wake: int) -> None:
+        """Accept connections until there is something to read from the descriptor ``wake``."""
+        poller = select.poll()
+        poller.register(self._listener, select.POLLIN)
+        poller.register(wake, select.POLLIN)
+        self._listener.setblocking(False)
+        while wake not in (ready for ready, _ in poller.poll()):
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return
+            except BlockingIOError:  # who knocked has gone again
+                continue
+            connection.setblocking(True)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._connections.add(connection)

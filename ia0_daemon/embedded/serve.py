@@ -37,18 +37,18 @@ def serve(settings: EngineSettings) -> int:
     _log.info(
         "IA-0 embedded engine %s: a stand-in for Ollama, for trying out and for tests", settings.version
     )
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    wake = _receive_signals()
     engine = Engine(settings)
     server = HttpServer(settings.host, settings.port, lambda _: None)
     try:
         _start(engine, server, settings)
-        server.serve()
+        server.serve(wake)
     except _Stop:
-        _log.info("stopping: connections are cut, children are killed")
+        pass
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _log.info("stopping: connections are cut, children are killed")
         server.close()
         engine.scheduler.close()
     _leave()
@@ -69,6 +69,20 @@ def _start(engine: Engine, server: HttpServer, settings: EngineSettings) -> None
     if delay:
         time.sleep(delay)
     _log.info("Listening on %s:%d (version %s)", host, port, settings.version)
+
+
+def _receive_signals() -> int:
+    """Take signals from now on; gives a descriptor that can be read once one has come.
+
+    A handler runs between two steps of the main thread: a signal that comes just before it waits for a
+    connection would else be noticed with the next connection.
+    """
+    wake, written = os.pipe()
+    os.set_blocking(written, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    return wake
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
