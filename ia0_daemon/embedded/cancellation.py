@@ -91,6 +91,19 @@ class HangupWatcher:
     def _run(self) -> None:
         while True:
             for number, _ in self._epoll.poll():
-                context = self._watched.get(number)
-                if context is not None:
-                    context.cancel()
+                self._tell(number)
+
+    def _tell(self, number: int) -> None:
+        """Cancel who is watched under a number that was reported, if its caller has really gone.
+
+        Between the report and now another connection may have got the number of one that was closed.
+        """
+        context = self._watched.get(number)
+        if context is not None and _has_hung_up(number):
+            context.cancel()
+
+
+def _has_hung_up(number: int) -> bool:
+    poller = select.poll()
+    poller.register(number, select.POLLRDHUP)
+    return bool(poller.poll(0))
