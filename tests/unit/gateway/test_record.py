@@ -146,3 +146,12 @@ def test_a_request_is_recorded_also_where_something_of_it_cannot_be_freed(
     with pytest.raises(ValueError, match="no number"):
         end_of(call, service)
     assert [line["request_id"] for line in log_lines()] == ["id"]
+
+
+@pytest.mark.parametrize(
+    ("resumed", "asked_again", "is_reload"), [(0, 0, True), (1, 0, False), (0, 1, False)]
+)
+def test_a_load_after_a_cut_is_no_reload(resumed: int, asked_again: int, is_reload: bool) -> None:
+    call = Call("id", "POST", "/", "/", "", bool, was_loaded=True, load_s=3)
+    call.resumed, call.asked_again = resumed, asked_again
+    assert call.is_reload is is_reload
