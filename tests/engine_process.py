@@ -119,6 +119,14 @@ class EngineProcess:
         """What the engine has logged so far."""
         return self.log_path.read_text(errors="replace")
 
+    def wait_for_log(self, text: str) -> str:
+        """Wait until the log holds a text: the line of an answer may come after it. The log."""
+        until = time.monotonic() + _START_LIMIT_S
+        while text not in self.log():
+            assert time.monotonic() < until, f"{text!r} is not in {self.log()}"
+            time.sleep(_PAUSE_S)
+        return self.log()
+
     def stop(self) -> int:
         """SIGTERM, and wait; the exit code."""
         assert self._process is not None

@@ -99,7 +99,7 @@ def test_without_a_registry_there_is_no_model_and_the_log_says_why(start: Start)
     assert engine.post("/api/pull", {"model": "tiny"})[1][-1] == {
         "error": "pull model manifest: file does not exist"
     }
-    assert "IA0_ENGINE_REGISTRY is not set" in engine.log()
+    engine.wait_for_log("IA0_ENGINE_REGISTRY is not set")
 
 
 def test_a_plain_http_registry_must_be_allowed(start: Start, registry: Registry) -> None:
