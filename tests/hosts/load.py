@@ -125,7 +125,7 @@ def load(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _wait(options: argparse.Namespace, began: float) -> bool:
-    """Whether the callers were told to stop: those whose time was over before saw the last faults not at all."""
+    """Whether they were told to stop: whose time was over before has not seen the last faults."""
     most = options.seconds or MOST_S
     while time.monotonic() - began < most:
         if options.until and options.until.exists():
