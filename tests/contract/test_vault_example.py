@@ -50,7 +50,13 @@ def fleet(tmp_path: Path) -> Path:
 def test_the_hosts_are_given_the_hash_of_the_vaults_key(fleet: Path) -> None:
     key = yaml.safe_load((EXAMPLE / "group_vars/gpu_hosts/vault.yml.example").read_text())["vault_fleet_key"]
     assert re.fullmatch(r"ia0-[A-Za-z0-9_-]{43}", key)
-    options = ["-i", fleet, "--vault-password-file", fleet.parent / "password", "--connection=local"]
+    options: list[str | Path] = [
+        "-i",
+        fleet,
+        "--vault-password-file",
+        fleet.parent / "password",
+        "--connection=local",
+    ]
     said = run("ansible", *options, "gpu1", "-m", "debug", "-a", "msg={{ ia0_daemon_auth_keys | to_json }}")
     keys = yaml.safe_load(said.partition("=>")[2])["msg"]
     assert (json.loads(keys) if isinstance(keys, str) else keys) == [
