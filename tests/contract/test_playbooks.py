@@ -19,18 +19,29 @@ def inventory(playbook: Path) -> str:
     return "inventory/local" if playbook.name.startswith("local") else "inventory/example"
 
 
-@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.name)
-def test_a_playbook_parses(playbook: Path) -> None:
-    ansible = Path(sys.executable).with_name("ansible-playbook")
-    done = subprocess.run(
-        [ansible, "-i", inventory(playbook), "--syntax-check", playbook],
+def ansible(playbook: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory(playbook), *options, playbook],
         cwd=REPOSITORY,
         env=os.environ | {"LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.name)
+def test_a_playbook_parses(playbook: Path) -> None:
+    done = ansible(playbook, "--syntax-check")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("tag", ["models", "packages"])
+def test_one_part_of_what_crosses_the_air_gap_is_checked_as_the_whole_is(tag: str) -> None:
+    exported = ansible(REPOSITORY / "playbooks/models-export.yml", "--list-tasks", f"--tags={tag}").stdout
+    imported = ansible(REPOSITORY / "playbooks/models-import.yml", "--list-tasks", f"--tags={tag}").stdout
+    assert "Check the folder that crosses the gap" in exported
+    assert "Check every file of the list" in imported
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.name)

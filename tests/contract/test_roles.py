@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -120,6 +122,25 @@ def test_a_role_uses_every_option_that_it_has(role: Path) -> None:
     uses = {name: len(re.findall(rf"\b{name}\b", text)) for name in options(role)}
     # Once where it is set in defaults/, and once where it is used.
     assert [name for name, number in uses.items() if number < 2] == []
+
+
+PHASES = {"preflight", "install", "configure", "run"}
+
+
+def phases(tasks: list[dict[str, Any]]) -> Iterator[set[str]]:
+    """The phases of each task, those within blocks too."""
+    for task in tasks:
+        inner = [each for part in ("block", "rescue", "always") for each in task.get(part, [])]
+        yield from phases(inner) if inner else iter([set(task.get("tags", [])) & PHASES])
+
+
+@each_role
+def test_each_task_belongs_to_a_phase_that_the_readme_names(role: Path) -> None:
+    found = list(phases(yaml.safe_load((role / "tasks/main.yml").read_text(encoding="utf-8"))))
+    assert all(found)
+    told = re.search(r"^Phases by tag: .*", (role / "README.md").read_text(encoding="utf-8"), re.M)
+    named = set(re.findall(r"`(\w+)`", told[0])) if told else {"preflight"}
+    assert set().union(*found) == named & PHASES
 
 
 def test_no_roles_name_begins_anothers() -> None:

@@ -116,17 +116,22 @@ def load(options: argparse.Namespace) -> dict[str, Any]:
     busy = wait_until_busy(callers, options.plain, options.streams // WRITING_SHARE, limit_s=PATIENCE_S)
     if options.ready:
         options.ready.write_text(json.dumps(busy))
-    _wait(options, began)
+    told_to_stop = _wait(options, began)
     callers.stop()
     if thread:
         thread.join(PATIENCE_S)
-    return summary(*callers.take(), long) | {"seconds": round(time.monotonic() - began, 1)}
+    seconds = round(time.monotonic() - began, 1)
+    return summary(*callers.take(), long) | {"told_to_stop": told_to_stop, "seconds": seconds}
 
 
-def _wait(options: argparse.Namespace, began: float) -> None:
+def _wait(options: argparse.Namespace, began: float) -> bool:
+    """Whether they were told to stop: whose time was over before has not seen the last faults."""
     most = options.seconds or MOST_S
-    while time.monotonic() - began < most and not (options.until and options.until.exists()):
+    while time.monotonic() - began < most:
+        if options.until and options.until.exists():
+            return True
         time.sleep(0.1)
+    return False
 
 
 def _options() -> argparse.Namespace:

@@ -16,7 +16,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-POLL_S = 2
+# Between two looks: soon for a small model, then the longer the less it matters.
+FIRST_POLL_S, POLL_S = 0.25, 2.0
 SAY_EVERY_S = 30
 # The module ends by its own time limit; this is only for one that hangs.
 MARGIN_S = 120
@@ -55,7 +56,7 @@ class ActionModule(ActionBase):
             self._task.async_val = 0
 
     def _wait(self, job: str) -> dict[str, Any]:
-        said = time.monotonic()
+        said, pause = time.monotonic(), FIRST_POLL_S
         while True:
             result = self._status(job, "status")
             if result.get("finished"):
@@ -64,7 +65,8 @@ class ActionModule(ActionBase):
             if time.monotonic() - said >= SAY_EVERY_S:
                 said = time.monotonic()
                 self._say()
-            time.sleep(POLL_S)
+            time.sleep(pause)
+            pause = min(2 * pause, POLL_S)
 
     def _status(self, job: str, mode: str) -> dict[str, Any]:
         path = self._remote_expand_user(self.get_shell_option("async_dir", default="~/.ansible_async"))

@@ -34,6 +34,8 @@ class Host:
 
     def run(self, script: str) -> str:
         """Run shell commands as root; gives what they print, raises where one fails."""
+        if not script:
+            return ""
         done = subprocess.run(
             self._ssh, input=script, text=True, capture_output=True, check=False, timeout=120
         )

@@ -10,13 +10,12 @@ from pathlib import Path
 from tests.integration.provisioning.site import REPOSITORY, Play, Site
 
 
-def run_example(role: str, tmp_path: Path, **variables: object) -> Play:
-    """Run the first block of the README; ``variables`` are what a test has otherwise than its reader."""
+def run_example(role: str, tmp_path: Path, number: int = 0, **variables: object) -> Play:
+    """Run one block of the README; ``variables`` are what a test has otherwise than its reader."""
     text = (REPOSITORY / "roles" / role / "README.md").read_text(encoding="utf-8")
-    block = re.search(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
-    assert block is not None, role
+    blocks: list[str] = re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
     playbook = tmp_path / f"{role}.yml"
-    playbook.write_text(block[1], encoding="utf-8")
+    playbook.write_text(blocks[number], encoding="utf-8")
     edits = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
     # "localhost," is an inventory of this machine alone, with the Python that runs Ansible.
     here = ["-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
@@ -61,3 +60,17 @@ def test_embedded_engine_runs_and_has_its_model(fresh_site: Site, tmp_path: Path
     )
     assert play.code == 0, play.output
     assert fresh_site.pid("engine") is not None
+
+
+def test_ia0_daemon_runs_as_a_process_of_this_user(fresh_site: Site, tmp_path: Path) -> None:
+    variables = {
+        "ia0_daemon_dir_path": fresh_site.folder,
+        "ia0_daemon_server_socket_path": fresh_site.folder / "run/ia0.sock",
+        "ia0_daemon_server_listen": f"127.0.0.1:{fresh_site.port}",
+        "ia0_daemon_server_health_listen": f"127.0.0.1:{fresh_site.port + 1}",
+    }
+    # The README's first block is for hosts with systemd.
+    first = run_example("ia0_daemon", tmp_path, 1, **variables)
+    assert first.code == 0, first.output
+    assert fresh_site.pid("ia0") is not None
+    assert run_example("ia0_daemon", tmp_path, 1, **variables).changed == 0

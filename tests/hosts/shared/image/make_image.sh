@@ -20,7 +20,7 @@ if podman image exists "$image:$suite-$key"; then
 fi
 
 mkdir -p "$cache"
-exec 9> "$cache/.lock"
+exec 9> "$cache/.lock-$suite"
 flock 9
 if [ ! -s "$archive" ]; then
   rm -f "$cache/$suite-"*.tar
