@@ -46,7 +46,11 @@ _CANNOT_LOAD = (
     "model requires more system memory",
 )
 # What a request said and the engine could not take, though it calls it an error of its own (500).
-_ASKED_WRONGLY = re.compile(r"^template: |image input is not supported|^option \"")
+# A `context` of tokens that the model does not have is llama-server's own error: anybody can send one, and it
+# says nothing of the model.
+_ASKED_WRONGLY = re.compile(
+    r"^template: |image input is not supported|^option \"|^detokenize error: \{\"error\":"
+)
 # How llama.cpp tells what it could not read: with all of the messages or tools behind [common/chat.cpp].
 _REPEATED = re.compile(r"; (?:messages|tools) = .*", re.DOTALL)
 # Ollama's own sentences are far shorter: what is longer repeats something that no log is to have.
