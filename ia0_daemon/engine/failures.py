@@ -46,10 +46,11 @@ _CANNOT_LOAD = (
     "model requires more system memory",
 )
 # What a request said and the engine could not take, though it calls it an error of its own (500).
-# A `context` of tokens that the model does not have is llama-server's own error: anybody can send one, and it
-# says nothing of the model.
+# Two of them are llama-server's: a `context` of tokens that the model does not have, and tools of no known kind.
+# Anybody can send such, and it says nothing of the model.
 _ASKED_WRONGLY = re.compile(
     r"^template: |image input is not supported|^option \"|^detokenize error: \{\"error\":"
+    r"|Failed to parse (?:messages|tools): "
 )
 # How llama.cpp tells what it could not read: with all of the messages or tools behind [common/chat.cpp].
 _REPEATED = re.compile(r"; (?:messages|tools) = .*", re.DOTALL)

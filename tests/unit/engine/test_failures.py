@@ -43,6 +43,11 @@ TABLE = [
     (500, 'option "top_k" must be of type integer', "INVALID_REQUEST"),
     (500, "image input is not supported - hint: you may need to provide the mmproj", "INVALID_REQUEST"),
     (500, 'detokenize error: {"error":{"code":500,"message":"vector::_M_range_check"}}', "INVALID_REQUEST"),
+    (
+        500,
+        '{"error":{"code":500,"message":"Failed to parse tools: Unsupported tool type"}}',
+        "INVALID_REQUEST",
+    ),
     (500, "detokenize error: the model's process cannot be reached", "ENGINE_ERROR"),
     (400, TOO_LONG, "CONTEXT_LENGTH_EXCEEDED"),
     (400, PASSED_ON, "CONTEXT_LENGTH_EXCEEDED"),
