@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ia0_daemon.errors import (
+    AnswerAborted,
     ContextLengthExceeded,
     EngineAbsent,
     EngineError,
@@ -233,7 +234,9 @@ def allowed(service: Service, model: Model, call: Call) -> Iterator[None]:
 def _tell_failure(service: Service, model: str, call: Call, error: ServiceError) -> None:
     """Tell a model's breaker what an error says of the model."""
     breakers = service.breakers
-    if not isinstance(error, EngineInterrupted):
+    if isinstance(error, AnswerAborted):
+        breakers.gave_up(model)  # else anybody could have a model closed to all by what is asked of it
+    elif not isinstance(error, EngineInterrupted):
         breakers.failed(model)
     elif isinstance(error, EngineAbsent) or service.gate.is_closed():
         breakers.gave_up(model)  # the engine itself is not there, or is being restarted

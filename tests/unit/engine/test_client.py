@@ -18,6 +18,7 @@ from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.watch import EngineWatch
 from ia0_daemon.engine.wire import FRESH_S, Wire
 from ia0_daemon.errors import (
+    AnswerAborted,
     CallerGone,
     EngineError,
     EngineInterrupted,
@@ -204,6 +205,22 @@ def test_an_end_without_done_is_an_error(
     error = failure(client, engine, *script)
     assert isinstance(error, EngineError)
     assert "without saying that it is done" in error.message
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        ([" "] * 15 + ["\n"] * 15, AnswerAborted),
+        (["ha"] * 29, EngineError),
+        ([*["ha"] * 29, "!"], EngineError),
+    ],
+)
+def test_an_end_without_done_behind_one_token_again_and_again_is_for_its_text(
+    client: EngineClient, engine: ScriptedEngine, texts: list[str], kind: type[EngineError]
+) -> None:
+    error = failure(client, engine, say(piece("So")), say(*map(piece, texts)))
+    assert type(error) is kind
+    assert "without saying that it is done" in str(error)
 
 
 def test_an_error_line_ends_the_answer(client: EngineClient, engine: ScriptedEngine) -> None:

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from ia0_daemon.engine.messages import ChatLine, Delta
 from ia0_daemon.errors import (
+    AnswerAborted,
     ContextLengthExceeded,
     EngineAbsent,
     EngineError,
@@ -203,6 +204,17 @@ def test_a_stream_that_is_left_says_nothing_of_its_model(
     response.close()
     service.breakers.failed("first")
     assert service.breakers.state("first") == "open"
+
+
+@BOTH
+def test_an_answer_that_is_given_up_for_its_text_says_nothing_of_its_model(
+    generate: Generate, engine: FakeClient, service: Service, body: dict[str, Any]
+) -> None:
+    service.breakers.limit(1, 60)
+    engine.error = AnswerAborted("one token again and again")
+    assert last_line(generate(body))["code"] == "ENGINE_ERROR"
+    assert asked(engine) == ["first", "second", "third"]
+    assert service.breakers.state("first") == "closed"
 
 
 def test_a_restarted_engine_opens_no_breaker(
