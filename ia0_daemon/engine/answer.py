@@ -112,7 +112,7 @@ class Answer:
         if len(said) == 1 and len(self._newest) == MOST_REPEATS:
             return AnswerAborted(
                 "the engine ended the answer without saying that it is done, as it does where the model "
-                "writes one token again and again; ask otherwise, with a repeat_penalty or another temperature"
+                "writes one token again and again; ask otherwise, or with a repeat_penalty or a temperature"
             )
         return EngineError("the engine ended the answer without saying that it is done")
 
