@@ -26,6 +26,7 @@ from ia0_daemon.errors import (
 )
 from ia0_daemon.gateway.carry_on import Endurance, LastingAnswer
 from ia0_daemon.gateway.fit import MOST_CUTS, shortened
+from ia0_daemon.gateway.form import check_form
 from ia0_daemon.gateway.prompt_care import question_of
 from ia0_daemon.gateway.slots import Place
 
@@ -162,6 +163,7 @@ class ChainAnswer:
             found = [] if first is None else [first]
             if found:
                 call.note_first_token()
+                _hold_form(question, found[0])
             if not journey.wanted.stream:
                 found += pieces
             answer_ended = answer.last is not None
@@ -184,6 +186,12 @@ class ChainAnswer:
                 "request_id": call.request_id,
             },
         )
+
+
+def _hold_form(question: Question, first: list[ChatLine]) -> None:
+    """Hold the first piece of an answer that is to be JSON to that."""
+    if form := question.fields.get("format"):
+        check_form(form, "".join([line.text for line in first]))
 
 
 def place_of(live: Live, model: Model, key: ApiKey | None) -> Place:

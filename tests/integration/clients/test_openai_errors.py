@@ -129,6 +129,16 @@ def test_too_many_tokens_are_a_bad_request_that_names_the_field(client: OpenAI) 
     assert caught.value.param == "max_tokens"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_schema_that_the_engine_cannot_follow_is_a_bad_request(client: OpenAI, stream: bool) -> None:
+    schema: Any = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(?=a)b$"}}}
+    form: Any = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema | {"required": "a"}}}
+    with pytest.raises(openai.BadRequestError, match="form that was asked for"):
+        client.chat.completions.create(
+            model=NAME, messages=HELLO, max_tokens=20, temperature=0, stream=stream, response_format=form
+        )
+
+
 def test_a_field_that_cannot_be_honoured_is_a_bad_request(client: OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model=NAME, messages=HELLO, n=2)

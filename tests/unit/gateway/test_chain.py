@@ -258,6 +258,18 @@ def test_a_prompt_that_may_be_shortened_is_and_the_answer_says_so(
     assert len(engine.asked[1].messages[-1].content) < len(LONG)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_free_text_where_a_form_was_asked_for_is_no_answer(
+    http: FlaskClient, engine: FakeClient, service: Service, stream: bool
+) -> None:
+    service.breakers.limit(1, 60)
+    engine.script = [FakeAnswer(["Hi", " there"]), FakeAnswer(['{"a"', ": 1}"])]
+    asked = {"model": "first", "prompt": "Hi", "stream": stream, "format": {"type": "object"}}
+    answers = [http.post("/api/generate", json=asked, buffered=True) for _ in range(2)]
+    assert [each.status_code for each in answers] == [400, 200]
+    assert service.breakers.state("first") == "closed"
+
+
 def test_the_breakers_settings_come_with_a_reload(service: Service, reconfigure: Reconfigure) -> None:
     reconfigure(routing=Routing(breaker_failures=1))
     service.apply(service.live)
