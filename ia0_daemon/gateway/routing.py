@@ -60,8 +60,12 @@ class Router:
         model = self._by_language.get(language or "")
         if model is not None and may_use(key, model):
             return model, f"{LANGUAGE}:{language}"
+        return self.default_for(key), DEFAULT
+
+    def default_for(self, key: ApiKey | None) -> Model:
+        """Give the model that answers this key where no language is another's."""
         permitted = (each for each in (self._catalog.default, *self._catalog.models) if may_use(key, each))
-        return next(permitted, self._catalog.default), DEFAULT
+        return next(permitted, self._catalog.default)
 
 
 def may_use(key: ApiKey | None, model: Model) -> bool:
