@@ -129,6 +129,7 @@ class ChainAnswer:
     def _ask_fitting(self, model: Model) -> list[list[ChatLine]]:
         """Ask; where the prompt does not fit and may be shortened, ask with less."""
         question = self._journey.question(model)
+        self._journey.call.truncated = {}  # what did not fit another model's context may fit this one's
         for _ in range(MOST_CUTS):
             try:
                 return self._ask(model, question)

@@ -113,10 +113,13 @@ def test_a_prompt_that_does_not_fit_says_so(client: OpenAI, stream: bool) -> Non
     assert caught.value.code == "context_length_exceeded"
 
 
-def test_a_prompt_that_may_be_shortened_is_answered_and_the_answer_says_so(client: OpenAI) -> None:
+@pytest.mark.parametrize("before", [[], [{"role": "assistant", "content": "Go on."}]], ids=["one", "several"])
+def test_a_prompt_that_may_be_shortened_is_answered_and_the_answer_says_so(
+    client: OpenAI, before: list[Any]
+) -> None:
     found = client.chat.completions.with_raw_response.create(
         model=NAME,
-        messages=[{"role": "user", "content": "many words " * 600}],
+        messages=[*HELLO, *before, {"role": "user", "content": "many words " * 600}],
         max_tokens=3,
         extra_body={"truncate": True},
     )

@@ -258,6 +258,15 @@ def test_a_prompt_that_may_be_shortened_is_and_the_answer_says_so(
     assert len(engine.asked[1].messages[-1].content) < len(LONG)
 
 
+def test_what_was_shortened_for_a_model_that_failed_is_whole_for_the_next_one(
+    generate: Generate, engine: FakeClient
+) -> None:
+    engine.script = [TOO_LONG, EngineError("failed"), FakeAnswer(["Hello"])]
+    answer = generate(WHOLE | {"prompt": LONG, "truncate": True}).get_json()
+    assert (answer["model"], "truncated" in answer) == ("second", False)
+    assert engine.asked[2].messages[-1].content == LONG
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_free_text_where_a_form_was_asked_for_is_no_answer(
     http: FlaskClient, engine: FakeClient, service: Service, stream: bool
