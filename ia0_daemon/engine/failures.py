@@ -51,7 +51,7 @@ _CANNOT_LOAD = (
 # kind. Anybody can send such, and it says nothing of the model.
 _ASKED_WRONGLY = re.compile(
     r"^template: |image input is not supported|^option \"|^detokenize error: \{\"error\":"
-    r"|Failed to parse (?:messages|tools): "
+    r"|Failed to parse (?:messages|tools): |^invalid JSON schema in format"
 )
 # Newer engines say so [PR #18374]; older ones just end the stream, which `answer.py` sees.
 _REPEATS_ITSELF = "token repeat limit reached"

@@ -48,6 +48,7 @@ TABLE = [
         '{"error":{"code":500,"message":"Failed to parse tools: Unsupported tool type"}}',
         "INVALID_REQUEST",
     ),
+    (500, "invalid JSON schema in format", "INVALID_REQUEST"),
     (500, "detokenize error: the model's process cannot be reached", "ENGINE_ERROR"),
     (400, TOO_LONG, "CONTEXT_LENGTH_EXCEEDED"),
     (400, PASSED_ON, "CONTEXT_LENGTH_EXCEEDED"),
