@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ia0_daemon.engine.patience import Patience
     from ia0_daemon.engine.progress import Progress
     from ia0_daemon.engine.wire import Exchange
+    from ia0_daemon.errors import ServiceError
 
 # How long the end of a body may take once the answer is complete, in seconds; then the connection is cut.
 END_S = 0.5
@@ -77,8 +78,7 @@ class Answer:
                 if brought:
                     yield brought
                 if self._error:
-                    self._failed()
-                    raise failures.of_text(self._error, self._exchange.status, self._tag)
+                    raise self._of_error_line()
                 if self.last is not None:
                     if self.last.done_reason != "load":  # a stuck engine loads as ever
                         self._progress.finished(self._tag)
@@ -105,6 +105,12 @@ class Answer:
         elif self.lines:
             self._writes = True
             self._progress.begin(self._tag)
+
+    def _of_error_line(self) -> ServiceError:
+        error = failures.of_text(self._error, self._exchange.status, self._tag)
+        if failures.is_of_the_model(error):
+            self._failed()
+        return error
 
     def _unfinished(self) -> EngineError:
         """Tell an answer that the engine cut for repeating itself from one that just ended."""

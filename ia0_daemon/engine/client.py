@@ -258,9 +258,10 @@ class EngineClient:
             return EngineInterrupted(str(error))
         finally:
             exchange.close()
-        if exchange.status == 500:
-            self._watch.forget_loaded()  # most often the model's own process has died
-        return failures.of_response(exchange.status, body, tag)
+        error = failures.of_response(exchange.status, body, tag)
+        if exchange.status == 500 and failures.is_of_the_model(error):
+            self._watch.forget_loaded()  # most often its own process has died
+        return error
 
 
 def _body_of(exchange: Exchange) -> bytes:

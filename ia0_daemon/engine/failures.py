@@ -107,6 +107,11 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
     return EngineError(f"the engine failed: {text}", engine_error=text, engine_status=status)
 
 
+def is_of_the_model(error: ServiceError) -> bool:
+    """Say whether an error tells of the model, and not of what was asked of it."""
+    return not isinstance(error, InvalidRequest | AnswerAborted)
+
+
 def _without_prompt(text: str) -> str:
     """Give an error's text without what it repeats of the request: sentences are logged, prompts are not."""
     said = _REPEATED.sub("; ...", text)

@@ -246,6 +246,21 @@ def test_a_cut_is_an_error_and_makes_the_model_unknown(
 
 
 @pytest.mark.parametrize("script", [[cut], [status(500, "the runner died")], [say({"error": "it died"})]])
+@pytest.mark.parametrize(
+    "script",
+    [
+        [status(500, "template: :1: unexpected EOF")],
+        [say({"error": "prediction aborted, token repeat limit reached"})],
+    ],
+    ids=["a wrong template", "a text that repeats itself"],
+)
+def test_what_says_nothing_of_the_model_has_nothing_loaded_again(
+    client: EngineClient, engine: ScriptedEngine, watch: EngineWatch, script: list[Step]
+) -> None:
+    failure(client, engine, *script)
+    assert watch.is_loaded(TAG)
+
+
 def test_after_a_failure_of_the_engine_the_model_is_loaded_again(
     client: EngineClient, engine: ScriptedEngine, watch: EngineWatch, script: list[Step]
 ) -> None:
