@@ -254,8 +254,8 @@ class EngineClient:
     def _refusal(self, exchange: Exchange, tag: str) -> Exception:
         try:
             body = exchange.body()
-        except EngineCut as error:
-            return EngineInterrupted(str(error))
+        except EngineCut as cut:
+            return EngineInterrupted(str(cut))
         finally:
             exchange.close()
         error = failures.of_response(exchange.status, body, tag)

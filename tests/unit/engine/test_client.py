@@ -245,7 +245,6 @@ def test_a_cut_is_an_error_and_makes_the_model_unknown(
     assert not watch.is_loaded(TAG)
 
 
-@pytest.mark.parametrize("script", [[cut], [status(500, "the runner died")], [say({"error": "it died"})]])
 @pytest.mark.parametrize(
     "script",
     [
@@ -261,6 +260,7 @@ def test_what_says_nothing_of_the_model_has_nothing_loaded_again(
     assert watch.is_loaded(TAG)
 
 
+@pytest.mark.parametrize("script", [[cut], [status(500, "the runner died")], [say({"error": "it died"})]])
 def test_after_a_failure_of_the_engine_the_model_is_loaded_again(
     client: EngineClient, engine: ScriptedEngine, watch: EngineWatch, script: list[Step]
 ) -> None:
