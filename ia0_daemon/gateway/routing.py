@@ -50,7 +50,7 @@ class Router:
             first, reason = self._choose(wanted, key)
         else:
             first, reason = self._catalog.named(wanted.model), NAMED
-            _check_permission(first, key)
+            check_permission(first, key)
         others = (self._catalog.named(name) for name in first.fallbacks)
         return Route((first, *(model for model in others if may_use(key, model))), reason)
 
@@ -73,7 +73,8 @@ def may_use(key: ApiKey | None, model: Model) -> bool:
     return key is None or not key.models or model.name in key.models
 
 
-def _check_permission(model: Model, key: ApiKey | None) -> None:
+def check_permission(model: Model, key: ApiKey | None) -> None:
+    """Raise `Forbidden` where a key may not use a model."""
     if key is not None and not may_use(key, model):
         raise Forbidden(
             f"model: the key {key.name!r} may not use {model.name!r}; it may use {', '.join(key.models)}",

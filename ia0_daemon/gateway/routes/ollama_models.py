@@ -34,7 +34,7 @@ from ia0_daemon.gateway.routes.ollama_relay import (
     read_answer,
     refuse_unless_done,
 )
-from ia0_daemon.gateway.routing import may_use
+from ia0_daemon.gateway.routing import check_permission, may_use
 
 if TYPE_CHECKING:
     from ia0_daemon.settings.schema import Model
@@ -91,8 +91,7 @@ def show(visit: Visit) -> Response:
     if not name:
         raise InvalidRequest("model: it is missing", field="model", rule="it is required")
     model = visit.live.catalog.named(name)
-    if not may_use(visit.key, model):
-        raise Forbidden(f"model: this key may not use {model.name!r}", field="model", value=model.name)
+    check_permission(model, visit.key)
     visit.call.model, visit.call.requested_model = model.name, name
     body = encode({"model": model.tag, "verbose": bool(request.verbose)})
     found = ask_shortly(visit, "POST", "/api/show", body)

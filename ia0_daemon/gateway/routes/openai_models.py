@@ -14,7 +14,7 @@ from flask import Response
 from ia0_daemon.errors import Forbidden, ModelNotFound
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.respond import encode
-from ia0_daemon.gateway.routing import may_use
+from ia0_daemon.gateway.routing import check_permission, may_use
 
 if TYPE_CHECKING:
     from ia0_daemon.settings.schema import Model
@@ -54,8 +54,7 @@ def model(visit: Visit) -> Response:
     """Answer `GET /v1/models/{model}`. Raises `ModelNotFound` and `Forbidden`."""
     name = visit.args["model"]
     found = visit.live.catalog.named(name)
-    if not may_use(visit.key, found):
-        raise Forbidden(f"model: this key may not use {found.name!r}", field="model", value=found.name)
+    check_permission(found, visit.key)
     return _json(_entry(visit, name, found))
 
 
