@@ -34,7 +34,7 @@ from ia0_daemon.gateway.routes.ollama_relay import (
     read_answer,
     refuse_unless_done,
 )
-from ia0_daemon.gateway.routing import check_permission, may_use
+from ia0_daemon.gateway.routing import may_use
 
 if TYPE_CHECKING:
     from ia0_daemon.settings.schema import Model
@@ -90,8 +90,7 @@ def show(visit: Visit) -> Response:
     name = request.model or request.name
     if not name:
         raise InvalidRequest("model: it is missing", field="model", rule="it is required")
-    model = visit.live.catalog.named(name)
-    check_permission(model, visit.key)
+    model = visit.live.router.permitted(name, visit.key)
     visit.call.model, visit.call.requested_model = model.name, name
     body = encode({"model": model.tag, "verbose": bool(request.verbose)})
     found = ask_shortly(visit, "POST", "/api/show", body)

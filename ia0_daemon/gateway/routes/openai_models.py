@@ -14,7 +14,7 @@ from flask import Response
 from ia0_daemon.errors import Forbidden, ModelNotFound
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.respond import encode
-from ia0_daemon.gateway.routing import check_permission, may_use
+from ia0_daemon.gateway.routing import may_use
 
 if TYPE_CHECKING:
     from ia0_daemon.settings.schema import Model
@@ -53,9 +53,7 @@ def models(visit: Visit) -> Response:
 def model(visit: Visit) -> Response:
     """Answer `GET /v1/models/{model}`. Raises `ModelNotFound` and `Forbidden`."""
     name = visit.args["model"]
-    found = visit.live.catalog.named(name)
-    check_permission(found, visit.key)
-    return _json(_entry(visit, name, found))
+    return _json(_entry(visit, name, visit.live.router.permitted(name, visit.key)))
 
 
 def _entry(visit: Visit, name: str, model: Model) -> ModelEntry:
