@@ -195,6 +195,13 @@ class EngineInterrupted(EngineError):
     """The engine, or the model's own process, ended in the middle of a request; nothing is wrong with it."""
 
 
+class AnswerAborted(EngineError):
+    """The engine gave an answer up, since the model wrote one token again and again.
+
+    Any prompt may bring that about: it says nothing of how the model is.
+    """
+
+
 class EngineAbsent(EngineInterrupted):
     """Nobody takes connections where the engine should be: it has not even seen the request."""
 

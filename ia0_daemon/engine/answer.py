@@ -7,6 +7,7 @@ Owns the reading of one exchange. Never asks anything itself.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from ia0_daemon.engine import failures
 from ia0_daemon.engine.messages import ChatLine
 from ia0_daemon.engine.wire import EngineCut
-from ia0_daemon.errors import EngineError, EngineInterrupted
+from ia0_daemon.errors import AnswerAborted, EngineError, EngineInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from ia0_daemon.engine.patience import Patience
     from ia0_daemon.engine.progress import Progress
     from ia0_daemon.engine.wire import Exchange
+    from ia0_daemon.errors import ServiceError
 
 # How long the end of a body may take once the answer is complete, in seconds; then the connection is cut.
 END_S = 0.5
+# Ollama ends a stream without a word behind so many equal tokens, blanks apart [ollama.md, "Errors"].
+MOST_REPEATS = 30
 
 
 class Answer:
@@ -51,6 +55,7 @@ class Answer:
         """The line with the figures, once the answer is complete."""
         self.lines = 0
         """How many lines brought text: the engine writes one for each token, or fewer."""
+        self._newest: deque[ChatLine] = deque(maxlen=MOST_REPEATS)
 
     def texts(self) -> Iterator[str]:
         """Give the text as it comes; what came in one read comes in one piece. Raises as `pieces`."""
@@ -62,7 +67,8 @@ class Answer:
         """Give the lines that bring something, those of one read together.
 
         Raises `EngineError` for an error line, for a connection that was cut,
-        and for an answer that ends without saying that it is done.
+        and for an answer that ends without saying that it is done; `AnswerAborted`
+        where that is for the sake of its text.
         """
         decoder = msgspec.json.Decoder(ChatLine)
         try:
@@ -72,8 +78,7 @@ class Answer:
                 if brought:
                     yield brought
                 if self._error:
-                    self._failed()
-                    raise failures.of_text(self._error, self._exchange.status, self._tag)
+                    raise self._of_error_line()
                 if self.last is not None:
                     if self.last.done_reason != "load":  # a stuck engine loads as ever
                         self._progress.finished(self._tag)
@@ -84,7 +89,7 @@ class Answer:
             raise EngineInterrupted(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EngineError(f"the engine's answer is not what Ollama's API says: {error}") from error
-        raise EngineError("the engine ended the answer without saying that it is done")
+        raise self._unfinished()
 
     def close(self) -> None:
         """Free the connection, or cut it where the answer is not complete."""
@@ -101,6 +106,22 @@ class Answer:
             self._writes = True
             self._progress.begin(self._tag)
 
+    def _of_error_line(self) -> ServiceError:
+        error = failures.of_text(self._error, self._exchange.status, self._tag)
+        if failures.is_of_the_model(error):
+            self._failed()
+        return error
+
+    def _unfinished(self) -> EngineError:
+        """Tell an answer that the engine cut for repeating itself from one that just ended."""
+        said = {(line.text.strip(), line.thought.strip()) for line in self._newest}
+        if len(said) == 1 and len(self._newest) == MOST_REPEATS:
+            return AnswerAborted(
+                "the engine ended the answer without saying that it is done, as it does where the model "
+                "writes one token again and again; ask otherwise, or with a repeat_penalty or a temperature"
+            )
+        return EngineError("the engine ended the answer without saying that it is done")
+
     def _take(self, lines: list[ChatLine]) -> list[ChatLine]:
         """Take note of an end and of an error; give the lines that bring something.
 
@@ -112,4 +133,5 @@ class Answer:
                 self._error = self._error or line.error
         brought = [line for line in lines if line.brings]
         self.lines += len(brought)
+        self._newest += brought
         return brought

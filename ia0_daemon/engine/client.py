@@ -254,13 +254,14 @@ class EngineClient:
     def _refusal(self, exchange: Exchange, tag: str) -> Exception:
         try:
             body = exchange.body()
-        except EngineCut as error:
-            return EngineInterrupted(str(error))
+        except EngineCut as cut:
+            return EngineInterrupted(str(cut))
         finally:
             exchange.close()
-        if exchange.status == 500:
-            self._watch.forget_loaded()  # most often the model's own process has died
-        return failures.of_response(exchange.status, body, tag)
+        error = failures.of_response(exchange.status, body, tag)
+        if exchange.status == 500 and failures.is_of_the_model(error):
+            self._watch.forget_loaded()  # most often its own process has died
+        return error
 
 
 def _body_of(exchange: Exchange) -> bytes:

@@ -12,6 +12,7 @@ import msgspec
 
 from ia0_daemon.engine.messages import Failure
 from ia0_daemon.errors import (
+    AnswerAborted,
     ContextLengthExceeded,
     EngineError,
     EngineInterrupted,
@@ -46,7 +47,14 @@ _CANNOT_LOAD = (
     "model requires more system memory",
 )
 # What a request said and the engine could not take, though it calls it an error of its own (500).
-_ASKED_WRONGLY = re.compile(r"^template: |image input is not supported|^option \"")
+# Two of them are llama-server's: a `context` of tokens that the model does not have, and tools of no known
+# kind. Anybody can send such, and it says nothing of the model.
+_ASKED_WRONGLY = re.compile(
+    r"^template: |image input is not supported|^option \"|^detokenize error: \{\"error\":"
+    r"|Failed to parse (?:messages|tools): |^invalid JSON schema in format"
+)
+# Newer engines say so [PR #18374]; older ones just end the stream, which `answer.py` sees.
+_REPEATS_ITSELF = "token repeat limit reached"
 # How llama.cpp tells what it could not read: with all of the messages or tools behind [common/chat.cpp].
 _REPEATED = re.compile(r"; (?:messages|tools) = .*", re.DOTALL)
 # Ollama's own sentences are far shorter: what is longer repeats something that no log is to have.
@@ -86,6 +94,10 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
         return EngineInterrupted(
             f"the engine gave the request up: {text}", engine_error=text, engine_status=status
         )
+    if _REPEATS_ITSELF in text:
+        return AnswerAborted(
+            f"the engine gave the answer up: {text}", engine_error=text, engine_status=status
+        )
     if any(sign in text for sign in _RUNNER_ENDED):
         return EngineInterrupted(
             f"the model's process ended: {text}", engine_error=text, engine_status=status
@@ -93,6 +105,11 @@ def of_text(text: str, status: int, tag: str) -> ServiceError:
     if any(sign in text for sign in _CANNOT_LOAD):
         return ModelUnavailable(f"the engine could not load {tag!r}: {text}", tag=tag, engine_error=text)
     return EngineError(f"the engine failed: {text}", engine_error=text, engine_status=status)
+
+
+def is_of_the_model(error: ServiceError) -> bool:
+    """Say whether an error tells of the model, and not of what was asked of it."""
+    return not isinstance(error, InvalidRequest | AnswerAborted)
 
 
 def _without_prompt(text: str) -> str:

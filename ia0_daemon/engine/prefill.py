@@ -10,9 +10,11 @@ an answer with is tried.
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from ia0_daemon.engine.messages import Message
+from ia0_daemon.engine.patience import LOOK_INTERVAL_S
 from ia0_daemon.errors import CallerGone, EngineInterrupted, ServiceError
 
 if TYPE_CHECKING:
@@ -33,18 +35,25 @@ class PrefillHabits:
     def __init__(self, ask: Callable[[Model, list[Message], int, Patience], str]) -> None:
         self._ask = ask
         self._repeats: dict[str, bool] = {}
-        self._lock = threading.Lock()
+        self._failed_at: dict[str, float] = {}
+        self._trials: dict[str, threading.Lock] = {}
 
     def repeats(self, model: Model, patience: Patience) -> bool:
         """Say whether its answers begin with the prefill. If the trial fails: no, as Ollama's own.
 
         Raises `EngineInterrupted` where the engine is not there to be tried, and `CallerGone`.
         """
-        with self._lock:
+        came, trial = time.monotonic(), self._trials.setdefault(model.tag, threading.Lock())
+        while not trial.acquire(timeout=LOOK_INTERVAL_S):
+            patience.pause(0)  # another one tries; whoever waits may hang up
+        try:
             known = self._repeats.get(model.tag)
-            if known is None:
+            # Of those who waited for a trial that failed, nobody waits for one more.
+            if known is None and self._failed_at.get(model.tag, came) <= came:
                 known = self._try(model, patience)
-            return known
+            return bool(known)
+        finally:
+            trial.release()
 
     def _try(self, model: Model, patience: Patience) -> bool:
         try:
@@ -52,6 +61,7 @@ class PrefillHabits:
         except (CallerGone, EngineInterrupted):
             raise
         except ServiceError:
+            self._failed_at[model.tag] = time.monotonic()
             return False
         self._repeats[model.tag] = text.lstrip().startswith(PREFILL[: len(PREFILL) // 2])
         return self._repeats[model.tag]

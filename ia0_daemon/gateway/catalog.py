@@ -11,6 +11,8 @@ from ia0_daemon.engine.watch import full_name
 from ia0_daemon.errors import ModelNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ia0_daemon.settings.schema import Model, Settings
 
 AUTO = "auto"
@@ -28,11 +30,14 @@ class Catalog:
         }
         self.default = self._by_name.get(settings.default_model) or self._general()
 
-    def named(self, name: str) -> Model:
-        """Give the model of this name, alias or tag. Raises `ModelNotFound`."""
+    def named(self, name: str, is_told: Callable[[Model], bool] = lambda _: True) -> Model:
+        """Give the model of this name, alias or tag. Raises `ModelNotFound`, which tells the names there are.
+
+        `is_told`: whether a model's names are among these.
+        """
         model = self._by_name.get(name) or self._by_tag.get(name)
         if model is None:
-            known = [*sorted(self._by_name), AUTO]
+            known = [*sorted(each for each, model in self._by_name.items() if is_told(model)), AUTO]
             raise ModelNotFound(
                 f"model: there is no {name[:128]!r}; known: {', '.join(known)}",
                 field="model",

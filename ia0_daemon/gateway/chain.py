@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ia0_daemon.errors import (
+    AnswerAborted,
     ContextLengthExceeded,
     EngineAbsent,
     EngineError,
@@ -25,6 +26,7 @@ from ia0_daemon.errors import (
 )
 from ia0_daemon.gateway.carry_on import Endurance, LastingAnswer
 from ia0_daemon.gateway.fit import MOST_CUTS, shortened
+from ia0_daemon.gateway.form import check_form
 from ia0_daemon.gateway.prompt_care import question_of
 from ia0_daemon.gateway.slots import Place
 
@@ -127,6 +129,7 @@ class ChainAnswer:
     def _ask_fitting(self, model: Model) -> list[list[ChatLine]]:
         """Ask; where the prompt does not fit and may be shortened, ask with less."""
         question = self._journey.question(model)
+        self._journey.call.truncated = {}  # what did not fit another model's context may fit this one's
         for _ in range(MOST_CUTS):
             try:
                 return self._ask(model, question)
@@ -161,6 +164,7 @@ class ChainAnswer:
             found = [] if first is None else [first]
             if found:
                 call.note_first_token()
+                _hold_form(question, found[0])
             if not journey.wanted.stream:
                 found += pieces
             answer_ended = answer.last is not None
@@ -183,6 +187,12 @@ class ChainAnswer:
                 "request_id": call.request_id,
             },
         )
+
+
+def _hold_form(question: Question, first: list[ChatLine]) -> None:
+    """Hold the first piece of an answer that is to be JSON to that."""
+    if form := question.fields.get("format"):
+        check_form(form, "".join([line.text for line in first]))
 
 
 def place_of(live: Live, model: Model, key: ApiKey | None) -> Place:
@@ -233,7 +243,9 @@ def allowed(service: Service, model: Model, call: Call) -> Iterator[None]:
 def _tell_failure(service: Service, model: str, call: Call, error: ServiceError) -> None:
     """Tell a model's breaker what an error says of the model."""
     breakers = service.breakers
-    if not isinstance(error, EngineInterrupted):
+    if isinstance(error, AnswerAborted):
+        breakers.gave_up(model)  # else anybody could have a model closed to all by what is asked of it
+    elif not isinstance(error, EngineInterrupted):
         breakers.failed(model)
     elif isinstance(error, EngineAbsent) or service.gate.is_closed():
         breakers.gave_up(model)  # the engine itself is not there, or is being restarted

@@ -9,6 +9,7 @@ Owns the choice. Pure but for the detector, which is given.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ia0_daemon.errors import Forbidden
@@ -49,8 +50,7 @@ class Router:
         if wanted.model is None or wanted.model == AUTO:
             first, reason = self._choose(wanted, key)
         else:
-            first, reason = self._catalog.named(wanted.model), NAMED
-            _check_permission(first, key)
+            first, reason = self.permitted(wanted.model, key), NAMED
         others = (self._catalog.named(name) for name in first.fallbacks)
         return Route((first, *(model for model in others if may_use(key, model))), reason)
 
@@ -60,8 +60,18 @@ class Router:
         model = self._by_language.get(language or "")
         if model is not None and may_use(key, model):
             return model, f"{LANGUAGE}:{language}"
+        return self.default_for(key), DEFAULT
+
+    def permitted(self, name: str, key: ApiKey | None) -> Model:
+        """Give the model of a name that the key may use. Raises `ModelNotFound` and `Forbidden`."""
+        model = self._catalog.named(name, partial(may_use, key))
+        _check_permission(model, key)
+        return model
+
+    def default_for(self, key: ApiKey | None) -> Model:
+        """Give the model that answers this key where no language is another's."""
         permitted = (each for each in (self._catalog.default, *self._catalog.models) if may_use(key, each))
-        return next(permitted, self._catalog.default), DEFAULT
+        return next(permitted, self._catalog.default)
 
 
 def may_use(key: ApiKey | None, model: Model) -> bool:

@@ -12,10 +12,11 @@ from ia0_daemon.gateway.health import model_state
 from ia0_daemon.gateway.operation import Operation, Visit
 from ia0_daemon.gateway.respond import encode
 from ia0_daemon.gateway.routes.health import State
+from ia0_daemon.gateway.routing import may_use
 
 if TYPE_CHECKING:
     from ia0_daemon.gateway.service import Live
-    from ia0_daemon.settings.schema import Model
+    from ia0_daemon.settings.schema import ApiKey, Model
 
 
 class ModelEntry(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,18 +43,18 @@ class ModelEntry(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Listing(msgspec.Struct, forbid_unknown_fields=True):
-    """The models that may be asked for."""
+    """The models that the key may ask for."""
 
     models: list[ModelEntry]
     default: str
     """The model that answers where no language is another's."""
 
 
-def listing(live: Live) -> dict[str, Any]:
+def listing(live: Live, key: ApiKey | None) -> dict[str, Any]:
     """Give the body of `GET /models`."""
     return {
-        "models": [_entry(live, model) for model in live.catalog.models],
-        "default": live.catalog.default.name,
+        "models": [_entry(live, model) for model in live.catalog.models if may_use(key, model)],
+        "default": live.router.default_for(key).name,
     }
 
 
@@ -75,7 +76,7 @@ def _entry(live: Live, model: Model) -> dict[str, Any]:
 
 def models(visit: Visit) -> Response:
     """Answer `GET /models`."""
-    return Response(encode(listing(visit.live)), mimetype="application/json")
+    return Response(encode(listing(visit.live, visit.key)), mimetype="application/json")
 
 
 OPERATIONS = (
@@ -83,7 +84,7 @@ OPERATIONS = (
         method="GET",
         path="/models",
         handle=models,
-        summary="List the models that may be asked for, and how each is.",
+        summary="List the models that the key may ask for, and how each is.",
         tag="IA-0",
         gives=Listing,
     ),

@@ -90,9 +90,7 @@ def show(visit: Visit) -> Response:
     name = request.model or request.name
     if not name:
         raise InvalidRequest("model: it is missing", field="model", rule="it is required")
-    model = visit.live.catalog.named(name)
-    if not may_use(visit.key, model):
-        raise Forbidden(f"model: this key may not use {model.name!r}", field="model", value=model.name)
+    model = visit.live.router.permitted(name, visit.key)
     visit.call.model, visit.call.requested_model = model.name, name
     body = encode({"model": model.tag, "verbose": bool(request.verbose)})
     found = ask_shortly(visit, "POST", "/api/show", body)

@@ -119,7 +119,7 @@ class JsonSchema(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     schema: dict[str, Any] | None = None
     description: str | None = None
     strict: bool | None = None
-    """Taken, without effect: the engine always holds the answer to the schema."""
+    """Taken, without effect: the engine holds the answer to every schema that it can follow."""
 
 
 def schema_format(schema: Mapping[str, Any] | None, field: str) -> Mapping[str, Any]:

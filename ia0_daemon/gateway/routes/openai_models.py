@@ -53,10 +53,7 @@ def models(visit: Visit) -> Response:
 def model(visit: Visit) -> Response:
     """Answer `GET /v1/models/{model}`. Raises `ModelNotFound` and `Forbidden`."""
     name = visit.args["model"]
-    found = visit.live.catalog.named(name)
-    if not may_use(visit.key, found):
-        raise Forbidden(f"model: this key may not use {found.name!r}", field="model", value=found.name)
-    return _json(_entry(visit, name, found))
+    return _json(_entry(visit, name, visit.live.router.permitted(name, visit.key)))
 
 
 def _entry(visit: Visit, name: str, model: Model) -> ModelEntry:

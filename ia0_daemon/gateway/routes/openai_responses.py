@@ -64,7 +64,7 @@ class TextFormat(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     schema: dict[str, Any] | None = None
     description: str | None = None
     strict: bool | None = None
-    """Taken, without effect: the engine always holds the answer to the schema."""
+    """Taken, without effect: the engine holds the answer to every schema that it can follow."""
 
 
 class TextConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -113,10 +113,13 @@ def test_a_prompt_that_does_not_fit_says_so(client: OpenAI, stream: bool) -> Non
     assert caught.value.code == "context_length_exceeded"
 
 
-def test_a_prompt_that_may_be_shortened_is_answered_and_the_answer_says_so(client: OpenAI) -> None:
+@pytest.mark.parametrize("before", [[], [{"role": "assistant", "content": "Go on."}]], ids=["one", "several"])
+def test_a_prompt_that_may_be_shortened_is_answered_and_the_answer_says_so(
+    client: OpenAI, before: list[Any]
+) -> None:
     found = client.chat.completions.with_raw_response.create(
         model=NAME,
-        messages=[{"role": "user", "content": "many words " * 600}],
+        messages=[*HELLO, *before, {"role": "user", "content": "many words " * 600}],
         max_tokens=3,
         extra_body={"truncate": True},
     )
@@ -127,6 +130,16 @@ def test_too_many_tokens_are_a_bad_request_that_names_the_field(client: OpenAI) 
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model=NAME, messages=HELLO, max_tokens=100_000)
     assert caught.value.param == "max_tokens"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_schema_that_the_engine_cannot_follow_is_a_bad_request(client: OpenAI, stream: bool) -> None:
+    schema: Any = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(?=a)b$"}}}
+    form: Any = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema | {"required": "a"}}}
+    with pytest.raises(openai.BadRequestError, match="form that was asked for"):
+        client.chat.completions.create(
+            model=NAME, messages=HELLO, max_tokens=20, temperature=0, stream=stream, response_format=form
+        )
 
 
 def test_a_field_that_cannot_be_honoured_is_a_bad_request(client: OpenAI) -> None:

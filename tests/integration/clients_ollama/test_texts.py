@@ -209,6 +209,29 @@ def test_a_template_that_is_none_is_the_callers_fault(client: ollama.Client) -> 
     assert caught.value.status_code == 400
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"context": [-1]},
+        {"context": [10**9]},
+        {"template": "{{ index .Messages 5 }}"},
+        {"images": ["aGk="]},
+        {"options": {"repeat_penalty": 0.0}},
+        {"options": {"repeat_last_n": -5}},
+        {"options": {"num_keep": -9}},
+        {"format": {"type": "unheard of"}},
+        {"suffix": "behind"},
+        {"think": True},
+    ],
+    ids=str,
+)
+def test_what_the_engine_cannot_do_with_a_request_is_no_failure_of_the_model(
+    client: ollama.Client, asked: dict[str, Any]
+) -> None:
+    body = {"model": SMALL, "prompt": "Hi", "stream": False, "options": FEW} | asked
+    assert client._client.post("/api/generate", json=body).status_code == 400
+
+
 def test_a_stream_that_is_cut_ends_with_an_error(client: ollama.Client) -> None:
     lines = iter(client.generate(SMALL, "DIRTY", options=FEW, stream=True))
     assert next(lines).response

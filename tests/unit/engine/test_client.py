@@ -18,6 +18,7 @@ from ia0_daemon.engine.patience import Patience
 from ia0_daemon.engine.watch import EngineWatch
 from ia0_daemon.engine.wire import FRESH_S, Wire
 from ia0_daemon.errors import (
+    AnswerAborted,
     CallerGone,
     EngineError,
     EngineInterrupted,
@@ -206,6 +207,22 @@ def test_an_end_without_done_is_an_error(
     assert "without saying that it is done" in error.message
 
 
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        ([" "] * 15 + ["\n"] * 15, AnswerAborted),
+        (["ha"] * 29, EngineError),
+        ([*["ha"] * 29, "!"], EngineError),
+    ],
+)
+def test_an_end_without_done_behind_one_token_again_and_again_is_for_its_text(
+    client: EngineClient, engine: ScriptedEngine, texts: list[str], kind: type[EngineError]
+) -> None:
+    error = failure(client, engine, say(piece("So")), say(*map(piece, texts)))
+    assert type(error) is kind
+    assert "without saying that it is done" in str(error)
+
+
 def test_an_error_line_ends_the_answer(client: EngineClient, engine: ScriptedEngine) -> None:
     error = failure(
         client, engine, say(piece("one")), say({"error": "model runner has unexpectedly stopped"})
@@ -226,6 +243,21 @@ def test_a_cut_is_an_error_and_makes_the_model_unknown(
 ) -> None:
     assert isinstance(failure(client, engine, say(piece("one")), cut), EngineError)
     assert not watch.is_loaded(TAG)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [status(500, "template: :1: unexpected EOF")],
+        [say({"error": "prediction aborted, token repeat limit reached"})],
+    ],
+    ids=["a wrong template", "a text that repeats itself"],
+)
+def test_what_says_nothing_of_the_model_has_nothing_loaded_again(
+    client: EngineClient, engine: ScriptedEngine, watch: EngineWatch, script: list[Step]
+) -> None:
+    failure(client, engine, *script)
+    assert watch.is_loaded(TAG)
 
 
 @pytest.mark.parametrize("script", [[cut], [status(500, "the runner died")], [say({"error": "it died"})]])

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ia0_daemon.engine.failures import of_response, of_text
-from ia0_daemon.errors import EngineInterrupted, ServiceError
+from ia0_daemon.errors import AnswerAborted, EngineInterrupted, ServiceError
 
 TAG = "qwen2:7b"
 STOPPED = (
@@ -42,6 +42,14 @@ TABLE = [
     (500, "template: :1: unexpected EOF", "INVALID_REQUEST"),
     (500, 'option "top_k" must be of type integer', "INVALID_REQUEST"),
     (500, "image input is not supported - hint: you may need to provide the mmproj", "INVALID_REQUEST"),
+    (500, 'detokenize error: {"error":{"code":500,"message":"vector::_M_range_check"}}', "INVALID_REQUEST"),
+    (
+        500,
+        '{"error":{"code":500,"message":"Failed to parse tools: Unsupported tool type"}}',
+        "INVALID_REQUEST",
+    ),
+    (500, "invalid JSON schema in format", "INVALID_REQUEST"),
+    (500, "detokenize error: the model's process cannot be reached", "ENGINE_ERROR"),
     (400, TOO_LONG, "CONTEXT_LENGTH_EXCEEDED"),
     (400, PASSED_ON, "CONTEXT_LENGTH_EXCEEDED"),
     (404, "model 'qwen2:7b' not found", "MODEL_UNAVAILABLE"),
@@ -70,6 +78,10 @@ def test_an_error_of_the_engine_becomes_a_code_of_ours(status: int, text: str, c
 def test_a_model_whose_process_was_killed_while_it_loaded_may_be_asked_for_again(end: str) -> None:
     error = of_text(f"llama-server process has terminated: {end}", 500, TAG)
     assert isinstance(error, EngineInterrupted)
+
+
+def test_a_newer_engine_says_that_a_model_repeated_itself() -> None:
+    assert isinstance(of_text("prediction aborted, token repeat limit reached", 200, TAG), AnswerAborted)
 
 
 def test_the_lengths_are_told_where_the_engine_tells_them() -> None:

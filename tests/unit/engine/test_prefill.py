@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -68,6 +69,48 @@ def test_many_who_ask_at_once_wait_for_one_trial() -> None:
     for thread in threads:
         thread.join()
     assert len(engine.asked) == 1
+
+
+class SlowEngine(Engine):
+    """Answers a trial when the test says so."""
+
+    def __init__(self, *answers: str | ServiceError) -> None:
+        super().__init__(*answers)
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def ask(self, model: Model, messages: list[Message], tokens: int, patience: Patience) -> str:
+        self.begun.set()
+        self.go_on.wait(30)
+        return super().ask(model, messages, tokens, patience)
+
+
+@pytest.fixture
+def slow() -> Iterator[SlowEngine]:
+    """One that is being asked by somebody else already."""
+    engine = SlowEngine(EngineTimeout("silent"))
+    first = threading.Thread(target=engine.repeats)
+    first.start()
+    engine.begun.wait(30)
+    yield engine
+    engine.go_on.set()
+    first.join()
+
+
+def test_who_waits_for_anothers_trial_may_hang_up(slow: SlowEngine) -> None:
+    with pytest.raises(CallerGone):
+        slow.habits.repeats(MODEL, Patience(lambda: True))
+
+
+def test_who_waited_for_a_trial_that_failed_waits_for_no_other(slow: SlowEngine) -> None:
+    looked = threading.Event()
+    patience = Patience(lambda: bool(looked.set()))
+    found: list[bool] = []
+    waits = threading.Thread(target=lambda: found.append(slow.habits.repeats(MODEL, patience)))
+    waits.start()
+    looked.wait(30)
+    slow.go_on.set()
+    waits.join()
+    assert (found, slow.asked) == ([False], [MODEL.tag])
 
 
 def test_a_trial_that_fails_says_no_and_is_tried_again() -> None:

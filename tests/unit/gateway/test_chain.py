@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from ia0_daemon.engine.messages import ChatLine, Delta
 from ia0_daemon.errors import (
+    AnswerAborted,
     ContextLengthExceeded,
     EngineAbsent,
     EngineError,
@@ -205,6 +206,17 @@ def test_a_stream_that_is_left_says_nothing_of_its_model(
     assert service.breakers.state("first") == "open"
 
 
+@BOTH
+def test_an_answer_that_is_given_up_for_its_text_says_nothing_of_its_model(
+    generate: Generate, engine: FakeClient, service: Service, body: dict[str, Any]
+) -> None:
+    service.breakers.limit(1, 60)
+    engine.error = AnswerAborted("one token again and again")
+    assert last_line(generate(body))["code"] == "ENGINE_ERROR"
+    assert asked(engine) == ["first", "second", "third"]
+    assert service.breakers.state("first") == "closed"
+
+
 def test_a_restarted_engine_opens_no_breaker(
     generate: Generate, engine: FakeClient, service: Service
 ) -> None:
@@ -244,6 +256,27 @@ def test_a_prompt_that_may_be_shortened_is_and_the_answer_says_so(
     assert response.headers["X-IA0-Truncated"] == "600 of 512 tokens"
     assert LONG.endswith(engine.asked[1].messages[-1].content)
     assert len(engine.asked[1].messages[-1].content) < len(LONG)
+
+
+def test_what_was_shortened_for_a_model_that_failed_is_whole_for_the_next_one(
+    generate: Generate, engine: FakeClient
+) -> None:
+    engine.script = [TOO_LONG, EngineError("failed"), FakeAnswer(["Hello"])]
+    answer = generate(WHOLE | {"prompt": LONG, "truncate": True}).get_json()
+    assert (answer["model"], "truncated" in answer) == ("second", False)
+    assert engine.asked[2].messages[-1].content == LONG
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_free_text_where_a_form_was_asked_for_is_no_answer(
+    http: FlaskClient, engine: FakeClient, service: Service, stream: bool
+) -> None:
+    service.breakers.limit(1, 60)
+    engine.script = [FakeAnswer(["Hi", " there"]), FakeAnswer(['{"a"', ": 1}"])]
+    asked = {"model": "first", "prompt": "Hi", "stream": stream, "format": {"type": "object"}}
+    answers = [http.post("/api/generate", json=asked, buffered=True) for _ in range(2)]
+    assert [each.status_code for each in answers] == [400, 200]
+    assert service.breakers.state("first") == "closed"
 
 
 def test_the_breakers_settings_come_with_a_reload(service: Service, reconfigure: Reconfigure) -> None:

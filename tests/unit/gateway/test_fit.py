@@ -39,6 +39,17 @@ def test_behind_the_engines_own_cut_the_longest_message_is_cut_and_no_system_tex
     assert [message.content == old.content for message, old in pairs] == [True, False, True]
 
 
+def test_what_the_engines_own_cut_does_not_make_fit_is_asked_without_it_to_learn_the_numbers() -> None:
+    said = [Message("system", "Be brief."), Message("user", WORDS), Message("user", WORDS)]
+    shorter = shortened(Question(MODEL, said, truncate=True), refusal(0, 0))
+    assert shorter is not None
+    assert (shorter.truncate, shorter.messages) == (False, [said[0], said[2]])
+    again = shortened(shorter, refusal())
+    assert again is not None
+    assert (again.truncate, len(again.messages)) == (False, 2)
+    assert len(again.messages[1].content) < len(WORDS)
+
+
 def test_the_generate_routes_prompt_is_cut_likewise() -> None:
     shorter = shortened(Question(MODEL, [], path=GENERATE, fields={"prompt": WORDS}), refusal())
     assert shorter is not None

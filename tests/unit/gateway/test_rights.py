@@ -127,6 +127,13 @@ def test_a_key_may_use_its_models_alone(ask: Callable[..., Ask], engine: FakeCli
     assert [question.model.name for question in engine.asked] == ["two"]
 
 
+def test_a_key_is_told_of_its_models_alone(ask: Callable[..., Ask]) -> None:
+    post = ask(models=("two",))
+    told = post("/models", method="GET").get_json()
+    assert ([each["name"] for each in told["models"]], told["default"]) == (["two"], "two")
+    assert post(model="three").get_json()["details"]["known"] == ["two", "auto"]
+
+
 def test_another_keys_kept_answer_is_not_for_one_who_may_not_use_the_model(
     ask: Callable[..., Ask], engine: FakeClient
 ) -> None:
