@@ -53,7 +53,7 @@ class HttpServer:
         while wake not in (ready for ready, _ in poller.poll()):
             try:
                 connection, _ = self._listener.accept()
-            except BlockingIOError:  # who knocked has gone again
+            except (BlockingIOError, ConnectionAbortedError):  # who knocked has gone again
                 continue
             connection.setblocking(True)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

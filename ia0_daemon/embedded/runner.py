@@ -47,7 +47,8 @@ class Runner:
         self.size_vram = 0 if launch.cpu_only or launch.options.num_gpu == 0 else self.size
         self.slots = Slots(launch.parallel)
         self.last_error = ""
-        self._port = _free_port()
+        self._held = _hold_port()
+        self._port: int = self._held.getsockname()[1]
         self.client = ChildClient(self._port)
         self._started = time.monotonic()
         self._child = self._spawn(extra_environment)
@@ -88,6 +89,7 @@ class Runner:
         except EngineFailure:
             self.close()
             raise
+        self._held.close()
         self.last_error = ""
         _log.info("llama-server started in %.2f seconds pid=%d", time.monotonic() - self._started, self.pid)
 
@@ -170,13 +172,20 @@ class Runner:
         """SIGKILL the child and wait for its end."""
         self._child.kill()
         self._child.wait()
+        self._held.close()
         if self._child.stdin is not None:
             with suppress(OSError):
                 self._child.stdin.close()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _hold_port() -> socket.socket:
+    """Take a port for the child, and hold it until it listens there.
+
+    A port that was only looked up may be given to somebody else before the child, which takes a second to
+    start, listens: then the child ends, or, where a child of another engine has the port, is taken for it.
+    Without listening, and with SO_REUSEADDR, as the child has it, the port is free for the child alone.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
