@@ -19,7 +19,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,8 +41,13 @@ MODEL = "smollm2:135m"
 # The packaged file's digest, so that no test has to read 98 MB to name it.
 WEIGHTS_DIGEST = "sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
-_START_LIMIT_S = 30.0
+_START_LIMIT_S = 90.0
 _PAUSE_S = 0.02
+# A port is looked up, and taken by a process that is a second in starting. So it must not be one of those that
+# the kernel gives meanwhile to who asks for any (from 32768 on), nor a try-out's (from 20000 on), nor that of
+# another process which runs tests: suites run side by side, and each has a block.
+_PORTS = range(10_000, 20_000)
+_PORTS_OF_A_PROCESS = 250
 
 
 class EngineProcess:
@@ -146,7 +154,8 @@ class EngineProcess:
         if self._process is not None and self._process.poll() is None:
             self.kill()
         for child in self.children():
-            child.kill()
+            with suppress(psutil.NoSuchProcess):  # it ends by itself just now
+                child.kill()
             child.wait(_START_LIMIT_S)
 
     def post(self, path: str, value: Any, timeout: float = 180.0) -> tuple[int, list[dict[str, Any]]]:
@@ -171,14 +180,29 @@ def _lines(body: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in body.splitlines() if line.strip()]
 
 
-def free_port(*taken: int) -> int:
-    """A loopback port that nobody listens on, and none of those taken."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port not in taken:
+def free_port() -> int:
+    """A loopback port that nobody listens on, and that nobody else is given for a while."""
+    for _ in range(_PORTS_OF_A_PROCESS):
+        port = next(_ports())
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
+    raise AssertionError(f"all of the {_PORTS_OF_A_PROCESS} ports of this process are taken")
+
+
+@cache
+def _ports() -> Iterator[int]:
+    """The ports of this process, one after the other and again; the first of its block is its claim to it."""
+    for first in _PORTS[::_PORTS_OF_A_PROCESS]:
+        claim = socket.socket()
+        try:
+            claim.bind(("127.0.0.1", first))
+        except OSError:
+            claim.close()
+            continue
+        claim.detach()  # held until this process ends
+        return cycle(range(first + 1, first + _PORTS_OF_A_PROCESS))
+    raise AssertionError(f"every block of the ports {_PORTS} is taken")
 
 
 def make_models(folder: Path, names: Sequence[str], template: str = CHATML) -> Store:
