@@ -150,7 +150,7 @@ class ScriptedEngine:
 
     def wait_closed(self) -> None:
         """Wait until the engine has closed a connection."""
-        assert self.closed.get(timeout=10)
+        assert self.closed.get(timeout=30)
 
     def next_script(self, body: dict[str, Any]) -> list[Step]:
         """Give the script for a chat; a subclass may look at what is asked."""

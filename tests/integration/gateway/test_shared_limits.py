@@ -21,8 +21,9 @@ from ia0_daemon.settings.units import Seconds
 from tests.certificate import certificate
 from tests.store_process import StoreProcess
 
-_LIMIT_S = 30.0
-TIMEOUT_S = 0.25
+_LIMIT_S = 60.0
+# A store that stands still for a moment is not to be taken for one that is away.
+TIMEOUT_S = 10.0
 LOOK_S = 0.05
 
 Make = Callable[..., Limiter]
@@ -37,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[StoreProcess]:
 @contextmanager
 def limiter_at(**shared: object) -> Iterator[Limiter]:
     """The limiter of a daemon, with a store of its own."""
-    store = open_store(Shared(**shared), LOOK_S)
+    store = open_store(Shared(**{"timeout_s": Seconds(TIMEOUT_S), **shared}), LOOK_S)
     assert store is not None
     limiter = Limiter(store, "")
     store.start()
@@ -53,7 +54,7 @@ def make(store: StoreProcess) -> Iterator[Make]:
     """Make the limiter of one more daemon."""
     with ExitStack() as made:
         yield lambda **changes: made.enter_context(
-            limiter_at(**{"url": store.url, "timeout_s": Seconds(TIMEOUT_S), **changes})
+            limiter_at(**{"url": store.url, **changes})
         )
 
 
@@ -153,7 +154,7 @@ def test_the_way_to_the_store_may_be_tls(tmp_path: Path) -> None:
     with StoreProcess(tmp_path, tls=own) as store:
         for scheme in ("rediss", "valkeys"):
             url = f"{scheme}://127.0.0.1:{store.port}/0?ssl_ca_certs={own.path}"
-            with limiter_at(url=url, timeout_s=Seconds(5)) as limiter:
+            with limiter_at(url=url) as limiter:
                 enters(limiter, key(requests_per_minute=3))
                 assert limiter.shared_state == StoreState(is_up=True)
 
@@ -165,7 +166,7 @@ def test_a_store_that_is_not_who_it_should_be_is_away(tmp_path: Path, host: str,
     with StoreProcess(tmp_path, tls=own) as store:
         options = f"?ssl_ca_certs={own.path}" if trusted else ""
         url = f"rediss://127.0.0.1:{store.port}/0{options}"
-        with limiter_at(url=url, timeout_s=Seconds(5)) as limiter:
+        with limiter_at(url=url) as limiter:
             assert enters(limiter, key(requests_per_minute=3))
             assert limiter.shared_state is not None
             assert "certificate verify failed" in limiter.shared_state.error

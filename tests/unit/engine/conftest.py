@@ -16,6 +16,9 @@ from ia0_daemon.settings.units import Seconds
 from tests.fakes import FakeControl, bounded
 from tests.scripted_engine import ScriptedEngine
 
+# For what must come: a shared machine may stand still for seconds.
+LIMIT_S = 30
+
 
 @pytest.fixture
 def engine() -> Iterator[ScriptedEngine]:
@@ -25,14 +28,14 @@ def engine() -> Iterator[ScriptedEngine]:
 
 @pytest.fixture
 def wire(engine: ScriptedEngine) -> Iterator[Wire]:
-    wire = Wire(parse(engine.url), 5)
+    wire = Wire(parse(engine.url), LIMIT_S)
     yield wire
     wire.close()
 
 
 @pytest.fixture
 def patience() -> Patience:
-    return bounded(5)
+    return bounded(LIMIT_S)
 
 
 @pytest.fixture
@@ -50,9 +53,15 @@ def watch(control: FakeControl) -> EngineWatch:
 @pytest.fixture
 def client(wire: Wire, watch: EngineWatch) -> EngineClient:
     bounds = Engine(
-        load_timeout_s=Seconds(5),
-        first_token_timeout_s=Seconds(5),
+        load_timeout_s=Seconds(LIMIT_S),
+        first_token_timeout_s=Seconds(LIMIT_S),
         first_token_per_1k_chars_s=Seconds(0),
-        timeout_s=Seconds(0.3),
+        timeout_s=Seconds(LIMIT_S),
     )
     return EngineClient(wire, watch, bounds)
+
+
+@pytest.fixture
+def impatient(wire: Wire, watch: EngineWatch) -> EngineClient:
+    """One for which the engine may be silent for a moment between two tokens."""
+    return EngineClient(wire, watch, Engine(first_token_timeout_s=Seconds(LIMIT_S), timeout_s=Seconds(0.3)))

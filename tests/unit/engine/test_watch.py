@@ -101,7 +101,7 @@ def test_what_is_only_being_loaded_is_not_loaded_though_the_engine_lists_it(
 
     watch.forget_loaded()
     engine.load_script = [look, *engine.load_script]
-    client.load(MODEL, bounded(5))
+    client.load(MODEL, bounded(30))
     assert seen == [True, False]
     assert watch.is_loaded(TAG)
 
@@ -113,9 +113,9 @@ def test_a_request_that_the_engine_takes_or_refuses_has_it_looked_at(
     watch.refresh()
     looks: list[bool] = []
     watch.look_soon = lambda: looks.append(watch.state.reachable)  # type: ignore[method-assign]  # counted here
-    client.load(MODEL, bounded(5))
+    client.load(MODEL, bounded(30))
     assert looks == [False]
     engine.scripts = [[cut]]
     with pytest.raises(EngineInterrupted):
-        client.answer(Question(MODEL, [Message("user", "Hi")]), bounded(5))
+        client.answer(Question(MODEL, [Message("user", "Hi")]), bounded(30))
     assert len(looks) == 2

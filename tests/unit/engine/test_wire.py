@@ -105,7 +105,7 @@ def test_an_answer_that_is_not_read_to_its_end_is_cut(
     exchange = wire.post(PATH, BODY, patience)
     next(exchange.lines())
     exchange.close()
-    assert engine.hung_up.get(timeout=5)
+    assert engine.hung_up.get(timeout=30)
     assert not wire.lost()
 
 
@@ -135,16 +135,16 @@ def test_an_error_keeps_its_connection(engine: ScriptedEngine, wire: Wire, patie
 def test_a_caller_who_left_cuts_the_connection(engine: ScriptedEngine, wire: Wire, early: list[Step]) -> None:
     engine.scripts = [[*early, until(threading.Event())]]
     with pytest.raises(CallerGone):
-        read(wire, bounded(5, lambda: True))
+        read(wire, bounded(30, lambda: True))
     # The answer that had begun belongs to its caller, who cuts it; see test_client.
-    assert early or engine.hung_up.get(timeout=5)
+    assert early or engine.hung_up.get(timeout=30)
 
 
 def test_silence_before_the_headers_is_bounded_and_cuts(engine: ScriptedEngine, wire: Wire) -> None:
     engine.scripts = [[until(threading.Event())]]
     with pytest.raises(EngineTimeout):
         wire.post(PATH, BODY, bounded(0.1))
-    assert engine.hung_up.get(timeout=5)
+    assert engine.hung_up.get(timeout=30)
 
 
 def test_nobody_listening_is_an_engine_error_that_names_the_setting() -> None:
@@ -152,7 +152,7 @@ def test_nobody_listening_is_an_engine_error_that_names_the_setting() -> None:
         free.bind(("127.0.0.1", 0))
         address = parse(f"127.0.0.1:{free.getsockname()[1]}")
         with pytest.raises(EngineAbsent, match=r"does not accept connections .* engine\.host says where"):
-            Wire(address, 1).post(PATH, BODY, bounded(5))
+            Wire(address, 1).post(PATH, BODY, bounded(30))
 
 
 def test_an_engine_without_tls_where_tls_is_expected_is_an_engine_error() -> None:
@@ -167,7 +167,7 @@ def test_an_engine_without_tls_where_tls_is_expected_is_an_engine_error() -> Non
         thread = threading.Thread(target=answer)
         thread.start()
         with pytest.raises(EngineError, match="does not accept connections"):
-            Wire(parse(f"https://127.0.0.1:{server.getsockname()[1]}"), 5).post(PATH, BODY, bounded(5))
+            Wire(parse(f"https://127.0.0.1:{server.getsockname()[1]}"), 30).post(PATH, BODY, bounded(30))
         thread.join()
 
 

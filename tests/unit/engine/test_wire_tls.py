@@ -63,7 +63,7 @@ def secured(engine: ScriptedEngine, certificate: Path) -> ScriptedEngine:
 @pytest.fixture
 def wire(secured: ScriptedEngine, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    wire = Wire(parse(secured.url.replace("http:", "https:")), 5)
+    wire = Wire(parse(secured.url.replace("http:", "https:")), 30)
     yield wire
     wire.close()
 
@@ -77,7 +77,7 @@ def read(wire: Wire, patience: Patience) -> bytes:
 
 def test_an_answer_comes_and_its_connection_is_kept(secured: ScriptedEngine, wire: Wire) -> None:
     for _ in range(3):
-        assert b"world" in read(wire, bounded(5))
+        assert b"world" in read(wire, bounded(30))
     assert len(secured.connections) == 1
 
 
@@ -89,7 +89,7 @@ def test_silence_is_bounded(secured: ScriptedEngine, wire: Wire) -> None:
 
 def test_an_answer_that_is_cut_gives_its_lines_first(secured: ScriptedEngine, wire: Wire) -> None:
     secured.scripts = [[say(piece("one")), cut]]
-    exchange = wire.post(PATH, BODY, bounded(5))
+    exchange = wire.post(PATH, BODY, bounded(30))
     lines = exchange.lines()
     assert b"one" in next(lines)[0]
     with pytest.raises(EngineCut, match="mid-answer"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def test_it_beats_where_tick_and_listener_are_alive(case: Case) -> None:
 def test_an_old_tick_stops_it(case: Case) -> None:
     case.ticked_at -= 61
     heart = case.heart()
-    assert "sample is 61 s old; 60 s are allowed" in heart.try_once()
+    assert re.search(r"sample is 6\d s old; 60 s are allowed", heart.try_once())
     assert case.beats == 0
     heart.pace(3600, 120)
     assert heart.try_once() == ""
