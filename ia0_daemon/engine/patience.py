@@ -59,8 +59,9 @@ class Patience:
 
     def pause(self, seconds: float) -> None:
         """Wait for an engine that is not there. Raises `CallerGone` when the caller hung up meanwhile."""
+        began = time.monotonic()
         time.sleep(seconds)
-        self.waited_s += seconds
+        self.waited_s += time.monotonic() - began
         self._check_caller()
 
     def _next_look_s(self) -> float:

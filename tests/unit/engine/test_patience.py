@@ -83,7 +83,7 @@ def _wait(patience: Patience, sock: socket.socket) -> bytes:
 
 
 def _wait_again_and_again(patience: Patience) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         patience.wait(lambda _: b"x")
 
@@ -91,6 +91,6 @@ def _wait_again_and_again(patience: Patience) -> None:
 def test_a_pause_is_time_of_the_engines_and_ends_when_the_caller_leaves() -> None:
     patience = Patience(bool)
     patience.pause(0.01)
-    assert patience.waited_s == 0.01
+    assert patience.waited_s > 0.009
     with pytest.raises(CallerGone):
         Patience(lambda: True).pause(0.01)
