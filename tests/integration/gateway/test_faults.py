@@ -12,6 +12,9 @@ from tests.integration.gateway.conftest import answer, ask, stream
 from tests.scripted_engine import ScriptedEngine
 from tests.scripted_engine import status as status_of
 
+# Not by chance: an answer of two words would end before it breaks.
+LONG = {"max_tokens": 100, "temperature": 0}
+
 
 def test_an_engine_that_never_begins_meets_the_bound_of_the_first_token(impatient: DaemonProcess) -> None:
     status, body = answer(impatient, {"prompt": "NEVER", "stream": True})
@@ -21,13 +24,13 @@ def test_an_engine_that_never_begins_meets_the_bound_of_the_first_token(impatien
 
 
 def test_an_engine_that_stalls_meets_the_bound_between_tokens(impatient: DaemonProcess) -> None:
-    *texts, last = stream(impatient, "Please do not STALL before the end.")
+    *texts, last = stream(impatient, "Please do not STALL before the end.", **LONG)
     assert texts
     assert (last["code"], last["details"]["bound"], last["done"]) == ("TIMEOUT", "between_tokens", True)
 
 
 def test_a_stall_is_a_status_where_nothing_is_streamed(impatient: DaemonProcess) -> None:
-    status, body = answer(impatient, {"prompt": "Please do not STALL before the end."})
+    status, body = answer(impatient, {"prompt": "Please do not STALL before the end.", "params": LONG})
     assert (status, body["code"], body["details"]["bound"]) == (504, "TIMEOUT", "between_tokens")
 
 
@@ -43,11 +46,11 @@ def test_loading_has_a_bound_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["DIRTY", "FAIL", "DIE"])
 def test_an_answer_that_breaks_ends_in_an_error(daemon: DaemonProcess, word: str) -> None:
     # Resumed, it might end before it breaks once more.
-    *texts, last = stream(daemon, f"{word} hard.", resume=False, max_tokens=100)
+    *texts, last = stream(daemon, f"{word} hard.", resume=False, **LONG)
     assert texts
     assert all("error" not in line for line in texts)
     assert (last["code"], last["done"]) == ("ENGINE_ERROR", True)
-    status, body = answer(daemon, {"prompt": f"{word} hard.", "params": {"max_tokens": 100}})
+    status, body = answer(daemon, {"prompt": f"{word} hard.", "params": LONG})
     assert (status, body["code"]) == (502, "ENGINE_ERROR")
     assert answer(daemon, {"prompt": "Hi", "params": {"max_tokens": 2}})[0] == 200
 
@@ -63,13 +66,13 @@ def test_a_full_queue_of_the_engine_is_overload(
 
 
 def test_an_engine_that_is_killed_is_told_and_its_successor_is_used(tmp_path: Path) -> None:
-    slow = {"IA0_ENGINE_FAULT_SLOW_ANSWER_S": "0.05;when=SLOWLY"}
+    held = {"IA0_ENGINE_FAULT_WEDGE_AFTER_TOKENS": "1;when=STALL"}
     settings = {"engine": {"poll_interval_s": 60}}  # so that only the requests themselves can notice
     with (
-        EngineProcess(tmp_path, env=slow) as engine,
+        EngineProcess(tmp_path, env=held) as engine,
         DaemonProcess(tmp_path, engine.url, settings) as daemon,
     ):
-        with ask(daemon, {"prompt": "SLOWLY count.", "stream": True}) as response:
+        with ask(daemon, {"prompt": "STALL here.", "stream": True}) as response:
             response.readline()
             engine.kill()
             assert b'"code":"ENGINE_ERROR"' in response.read().splitlines()[-1]

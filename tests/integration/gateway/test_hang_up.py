@@ -10,7 +10,10 @@ import pytest
 from tests.daemon_process import DaemonProcess
 from tests.integration.gateway.conftest import ask, send_and_leave_open
 
-LONG = {"max_tokens": 2000}
+# It is repeated more than a thousand times, and what is written is far ahead of what arrives: whenever the
+# caller leaves, the engine is at it.
+PROMPT = "SLOWLY go on with this for ever: " + "one two three four five six seven eight " * 10
+LONG = {"max_tokens": 2000, "temperature": 0, "repeat_penalty": 1}
 
 
 def left(daemon: DaemonProcess) -> list[dict[str, Any]]:
@@ -23,7 +26,7 @@ def freed(daemon: DaemonProcess, busy: Callable[[], bool]) -> Callable[[int], di
 
     def wait(before: int) -> dict[str, Any]:
         daemon.wait_for(lambda: not busy() and len(left(daemon)) > before)
-        assert daemon.metric("ia0_in_flight") == 0
+        daemon.wait_for(lambda: daemon.metric("ia0_in_flight") == 0)
         return left(daemon)[-1]
 
     return wait
@@ -31,7 +34,7 @@ def freed(daemon: DaemonProcess, busy: Callable[[], bool]) -> Callable[[int], di
 
 def test_in_mid_stream(daemon: DaemonProcess, busy: Callable[[], bool], freed: Callable[[int], Any]) -> None:
     before = len(left(daemon))
-    with ask(daemon, {"prompt": "SLOWLY count.", "stream": True, "params": LONG}) as response:
+    with ask(daemon, {"prompt": PROMPT, "stream": True, "params": LONG, "cache": False}) as response:
         for _ in range(3):
             response.readline()
         assert busy()
@@ -42,7 +45,7 @@ def test_in_the_middle_of_an_answer_that_is_not_streamed(
     daemon: DaemonProcess, busy: Callable[[], bool], freed: Callable[[int], Any]
 ) -> None:
     before = len(left(daemon))
-    with send_and_leave_open(daemon, {"prompt": "SLOWLY count.", "params": LONG}):
+    with send_and_leave_open(daemon, {"prompt": PROMPT, "params": LONG, "cache": False}):
         daemon.wait_for(busy)
     freed(before)
 
@@ -52,8 +55,8 @@ def test_before_the_first_token(
     daemon: DaemonProcess, busy: Callable[[], bool], freed: Callable[[int], Any], stream: bool
 ) -> None:
     before = len(left(daemon))
-    # 1,000 tokens, which take a while to read; each of their own, as the engine remembers prompts.
-    words = " ".join(f"{stream} {number}" for number in range(210))
+    # 3,500 tokens, which take a while to read; each of their own, as the engine remembers prompts.
+    words = " ".join(f"{stream} {number}" for number in range(730))
     with send_and_leave_open(daemon, {"prompt": words, "stream": stream, "params": LONG}):
         daemon.wait_for(busy)
     assert "ttft_ms" not in freed(before)

@@ -164,14 +164,13 @@ def test_a_context_that_is_full_of_what_was_written_ends_the_stream(
 
 
 def test_a_request_waits_for_an_engine_that_is_not_there_yet(tmp_path: Path) -> None:
-    engine = Writer(port=free_port())
-    with (
-        ExitStack() as later,
-        DaemonProcess(tmp_path, f"http://127.0.0.1:{engine.port}") as daemon,
-        send_and_leave_open(daemon, {"prompt": "Count."}) as caller,
-    ):
-        daemon.wait_for(lambda: daemon.metric("ia0_in_flight") == 1)
-        later.enter_context(engine)
+    """It was asked, and is gone with the question: so it is sure that the request has met nobody."""
+    port = free_port()
+    with DaemonProcess(tmp_path, f"http://127.0.0.1:{port}") as daemon, ExitStack() as later:
+        with Writer(port=port, first=[[half_a_line, cut]]) as gone:
+            caller = later.enter_context(send_and_leave_open(daemon, {"prompt": "Count."}))
+            daemon.wait_for(lambda: not gone.first)
+        later.enter_context(Writer(port=port))
         assert b" 200 " in caller.makefile("rb").readline()
         line = daemon.wait_for_log(code="OK", route="/llm/generate")
         assert line["asked_again"] == 1

@@ -53,9 +53,7 @@ def limiter_at(**shared: object) -> Iterator[Limiter]:
 def make(store: StoreProcess) -> Iterator[Make]:
     """Make the limiter of one more daemon."""
     with ExitStack() as made:
-        yield lambda **changes: made.enter_context(
-            limiter_at(**{"url": store.url, **changes})
-        )
+        yield lambda **changes: made.enter_context(limiter_at(**{"url": store.url, **changes}))
 
 
 def key(**limits: int) -> ApiKey:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -163,8 +164,9 @@ def test_a_shared_system_text_is_read_once(engine: EngineProcess, tmp_path: Path
     text = " ".join(f"Rule {number}: be kind to guest {number}." for number in range(120))
     sections = {"models.small": {"system": text}, "log": {"level": "INFO"}}
     with DaemonProcess(tmp_path, engine.url, sections) as daemon:
-        seconds = [evaluated(daemon, prompt) for prompt in ("Hi", "How are you?", "What is a kettle?")]
-    assert max(seconds[1:]) < seconds[0] / 3
+        first, *others = [evaluated(daemon, f"What is {number}?") for number in range(8)]
+    # Most of them, since the machine may stand still while one is read.
+    assert median(others) < first / 3
 
 
 def evaluated(daemon: DaemonProcess, prompt: str) -> float:
