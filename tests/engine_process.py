@@ -43,9 +43,9 @@ WEIGHTS_DIGEST = "sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea3737
 
 _START_LIMIT_S = 90.0
 _PAUSE_S = 0.02
-# A port is looked up, and taken by a process that is a second in starting. So it must not be one of those that
-# the kernel gives meanwhile to who asks for any (from 32768 on), nor a try-out's (from 20000 on), nor that of
-# another process which runs tests: suites run side by side, and each has a block.
+# A port is looked up, and taken by a process that is a second in starting. So it must not be one of those
+# that the kernel gives meanwhile to who asks for any (from 32768 on), nor a try-out's (from 20000 on), nor
+# that of another process which runs tests: suites run side by side, and each has a block.
 _PORTS = range(10_000, 20_000)
 _PORTS_OF_A_PROCESS = 250
 

@@ -86,7 +86,7 @@ class World:
 
     def command(self, name: str, **args: object) -> Any:
         """Ask the daemon over its Unix socket."""
-        return call(self.daemon.socket_path, name, timeout_s=30, args=args)
+        return call(self.daemon.socket_path, name, timeout_s=60, args=args)
 
     def engine_pid(self) -> int:
         """The engine's parent process; 0 in the moment between two of them."""
@@ -116,7 +116,7 @@ class World:
             f"{self.daemon.url}/llm/generate",
             json={"prompt": "Hi", "params": {"max_tokens": 1}},
             headers={"Authorization": f"Bearer {self.keys[0]}"} if self.keys else {},
-            timeout=60,
+            timeout=180,
         )
 
 

@@ -140,7 +140,7 @@ def missing(url: str, needs: set[str], second_model: str | None, writes: bool) -
     return ""
 
 
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 120.0) -> Any:
     """Ask again and again until the condition gives something true; that is the answer."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

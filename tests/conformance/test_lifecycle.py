@@ -33,9 +33,9 @@ def test_stopping_cuts_the_answer_and_kills_the_child(start_engine: Starter, how
         begin = time.monotonic()
         os.kill(engine.pid, how)
         rest = list(stream.lines())
-        wait_until(lambda: not alive(server), "the server has ended", timeout_s=20)
+        wait_until(lambda: not alive(server), "the server has ended", timeout_s=60)
     # Far below any answer's length; the bound is for a busy machine.
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 20
     assert not any(line.get("done") for line in rest)
     assert not alive(runner)
 
@@ -50,7 +50,7 @@ def alive(process: psutil.Process) -> bool:
 
 @sentence("start.listens-before-it-answers", "standin.2-slow-start")
 def test_it_can_be_connected_to_before_it_answers(tmp_path: Path) -> None:
-    environment = {"IA0_ENGINE_FAULT_SLOW_START_S": "3"}
+    environment = {"IA0_ENGINE_FAULT_SLOW_START_S": "6"}
     with EngineProcess(tmp_path, env=environment, wait=False) as process:
         client = Client(process.url, timeout_s=0.5)
         wait_until(lambda: connects(client), "the port is open")

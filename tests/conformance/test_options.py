@@ -14,7 +14,7 @@ sentence = pytest.mark.sentence
 
 PROMPT = "Write a sentence about the sea."
 # Loading reads a file and starts a process; not loading compares a few numbers.
-RELOAD_TAKES_NS = 100_000_000
+RELOAD_TAKES_NS = 20_000_000
 
 
 def text(engine: Target, **options: Any) -> str:

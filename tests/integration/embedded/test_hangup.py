@@ -51,10 +51,10 @@ def test_while_the_prompt_is_read(start: Start) -> None:
     engine = start()
     options = {"num_batch": 64, "num_predict": 1}
     assert engine.post("/api/chat", {"model": MODEL, "options": options})[0] == 200
-    connection = ask(engine, prompt="word " * 2000, options=options)
+    connection = ask(engine, prompt="word " * 3900, options=options)
     wait_until(lambda: bool(prompt_tokens_read(engine)))
     connection.close()
-    wait_until(lambda: _is_free_early(engine, limit=1000))
+    wait_until(lambda: _is_free_early(engine, limit=3000))
     assert engine.post("/api/generate", {**SHORT, "options": options})[0] == 200
 
 

@@ -105,7 +105,7 @@ def test_after_sigkill_children_live_on_and_a_new_engine_starts_beside_them(star
 def test_a_taken_port_is_an_error_that_names_it(engine: EngineProcess, tmp_path: Path) -> None:
     second = EngineProcess(tmp_path, env={"OLLAMA_HOST": f"127.0.0.1:{engine.port}"}, wait=False)
     second.start()
-    psutil.Process(second.pid).wait(30)
+    psutil.Process(second.pid).wait(90)
     second.close()
     assert f"cannot listen on 127.0.0.1:{engine.port}" in second.log()
 
@@ -113,6 +113,6 @@ def test_a_taken_port_is_an_error_that_names_it(engine: EngineProcess, tmp_path:
 def test_an_unknown_fault_is_refused_at_the_start(tmp_path: Path) -> None:
     engine = EngineProcess(tmp_path, env={"IA0_ENGINE_FAULT_WEGDE": "1"}, wait=False)
     engine.start()
-    psutil.Process(engine.pid).wait(30)
+    psutil.Process(engine.pid).wait(90)
     engine.close()
     assert "IA0_ENGINE_FAULT_WEGDE: unknown fault" in engine.log()

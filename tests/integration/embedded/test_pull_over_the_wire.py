@@ -120,16 +120,17 @@ def test_a_registry_that_is_not_there_is_a_clear_error(start: Start) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        {"IA0_ENGINE_FAULT_PULL_STALL_AFTER_BYTES": f"{HALF};first=1", "IA0_ENGINE_PULL_STALL": "200ms"},
+        {"IA0_ENGINE_FAULT_PULL_STALL_AFTER_BYTES": f"{HALF};first=1", "IA0_ENGINE_PULL_STALL": "4s"},
         {"IA0_ENGINE_FAULT_PULL_CUT_AFTER_BYTES": f"{HALF};first=1", "IA0_ENGINE_PULL_BACKOFF": "10ms"},
     ],
 )
 def test_what_has_come_is_not_fetched_again(start: Start, registry: Registry, fault: dict[str, str]) -> None:
     engine = start(IA0_ENGINE_REGISTRY=registry.url, **fault)
     assert engine.post("/api/pull", {"model": "tiny"})[1][-1] == {"status": "success"}
-    first, second = registry.ranges
+    first, *others = registry.ranges
     assert first == f"bytes=0-{len(WEIGHTS) - 1}"
-    assert int(second.removeprefix("bytes=").partition("-")[0]) >= HALF
+    assert others
+    assert all(int(each.removeprefix("bytes=").partition("-")[0]) >= HALF for each in others)
 
 
 def test_an_interrupted_pull_goes_on_after_a_restart(start: Start, registry: Registry) -> None:

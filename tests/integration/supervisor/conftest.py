@@ -53,8 +53,12 @@ def watched(
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One for tests that leave it as it was. Its engine takes seconds to answer after a start."""
-    with watched(tmp_path_factory.mktemp("world"), {"IA0_ENGINE_FAULT_SLOW_START_S": "2"}) as made:
+    """One for tests that leave it as it was.
+
+    Its engine takes seconds to answer after a start, and never answers a prompt with the word HOLD.
+    """
+    faults = {"IA0_ENGINE_FAULT_SLOW_START_S": "2", "IA0_ENGINE_FAULT_WEDGE": "1;when=HOLD"}
+    with watched(tmp_path_factory.mktemp("world"), faults) as made:
         yield made
 
 

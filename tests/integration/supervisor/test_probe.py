@@ -28,8 +28,9 @@ def test_an_engine_that_only_seems_well_is_found_by_a_probe_and_restarted(tmp_pa
 
 def test_a_probe_loads_nothing_and_keeps_nothing_loaded_for_longer(tmp_path: Path) -> None:
     sections: dict[str, dict[str, object]] = {
-        "engine": {"keep_alive": "12s"},
-        "restart": {"probe_idle_s": 1, "probe_timeout_s": 2},
+        # Long enough for two probes on a machine that stands still for seconds, which they outlast, too.
+        "engine": {"keep_alive": "20s"},
+        "restart": {"probe_idle_s": 1, "probe_timeout_s": 6},
     }
     with watched(tmp_path, sections=sections) as made:
         made.daemon.wait_for(lambda: made.daemon.metric('ia0_probes_total{result="wrote"}') >= 2)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import requests
 
 from tests.chaos.world import World
 from tests.daemon_process import get
-from tests.integration.supervisor.conftest import calling, events, not_answered, wait_for_event
+from tests.integration.supervisor.conftest import SECTIONS, calling, events, not_answered, wait_for_event
 
 RESTARTED = "engine_restarted"
 
@@ -44,7 +48,8 @@ def details(event: dict[str, object]) -> dict[str, Any]:
 
 def test_a_restart_at_an_operators_word_loses_nobody(shared: World) -> None:
     before, pid = len(events(shared, RESTARTED)), shared.engine_pid()
-    with calling(shared) as outcomes:
+    # More than there are slots: whenever the word comes, some are between two tokens.
+    with calling(shared, streams=6, writing=2) as outcomes:
         assert "restarted" in ia0(shared, "restart", "--reason", "a test")
         told = details(wait_for_event(shared, RESTARTED, before))
     assert not_answered(outcomes) == []
@@ -65,14 +70,39 @@ def test_a_killed_engine_costs_nobody_the_answer(shared: World) -> None:
     assert len(events(shared, "engine_crashed")) == crashes + 1
 
 
-def test_while_requests_wait_for_a_restart_the_host_is_ready_and_says_draining(shared: World) -> None:
-    before = len(events(shared, RESTARTED))
-    shared.command("restart")
-    shared.daemon.wait_for(lambda: ready(shared) == (200, "draining"))
+@pytest.fixture
+def patient(shared: World) -> Iterator[World]:
+    """Before a restart it waits for answers as long as a test likes."""
+    drain_for(shared, 600)
+    yield shared
+    drain_for(shared, SECTIONS["restart"]["drain_timeout_s"])
+
+
+def drain_for(made: World, seconds: object) -> None:
+    made.daemon.configure({"restart": {"drain_timeout_s": seconds}})
+    ia0(made, "reload")
+
+
+@contextmanager
+def held(made: World) -> Iterator[None]:
+    """Hold a restart in its drain: a request is under way until its caller hangs up."""
+    connection = http.client.HTTPConnection("127.0.0.1", made.daemon.port, timeout=120)
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", "/llm/generate", json.dumps({"prompt": "HOLD on."}), headers)
+    made.daemon.wait_for(lambda: made.command("status")["in_flight"] == 1)
+    yield
+    connection.close()
+
+
+def test_while_requests_wait_for_a_restart_the_host_is_ready_and_says_draining(patient: World) -> None:
+    shared, before = patient, len(events(patient, RESTARTED))
     answers: list[requests.Response] = []
     waiting = threading.Thread(target=lambda: answers.append(ask(shared)))
-    waiting.start()
-    shared.daemon.wait_for(lambda: shared.daemon.metric("ia0_gate_waiting") == 1)
+    with held(shared):
+        shared.command("restart")
+        shared.daemon.wait_for(lambda: ready(shared) == (200, "draining"))
+        waiting.start()
+        shared.daemon.wait_for(lambda: shared.daemon.metric("ia0_gate_waiting") == 1)
     wait_for_event(shared, RESTARTED, before)
     waiting.join(120)
     assert [answer.status_code for answer in answers] == [200]
@@ -92,7 +122,7 @@ def test_a_drained_host_is_not_ready_and_refuses_until_it_is_back(shared: World)
 
 def test_a_host_that_is_drained_stays_so_through_a_restart_and_finishes_what_it_has(shared: World) -> None:
     before = len(events(shared, RESTARTED))
-    with calling(shared, plain=0) as outcomes:
+    with calling(shared, plain=0, streams=4, writing=2) as outcomes:
         shared.command("drain")
         shared.command("restart")
         wait_for_event(shared, RESTARTED, before)
