@@ -163,7 +163,7 @@ class DaemonProcess:
 
     def _lives(self) -> bool:
         try:
-            return get(self.health_port, "/health/live")[0] == 200
+            return get(self.health_port, "/health/live", timeout_s=5)[0] == 200
         except OSError:
             return False
 
@@ -182,9 +182,9 @@ def service_environment() -> dict[str, str]:
     return environment
 
 
-def get(port: int, path: str) -> tuple[int, bytes]:
+def get(port: int, path: str, timeout_s: float = 60) -> tuple[int, bytes]:
     """GET from this machine: status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

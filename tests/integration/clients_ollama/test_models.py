@@ -103,9 +103,9 @@ def test_a_key_sees_the_models_that_it_may_use(keyed: Keyed) -> None:
 
 def test_the_engines_version_is_told_and_that_somebody_is_there(keyed: Keyed) -> None:
     url = keyed.daemon.url
-    assert httpx.get(url + "/", trust_env=False).text == "Ollama is running"
-    assert httpx.head(url + "/", trust_env=False).status_code == 200
-    assert httpx.get(url + "/api/version", trust_env=False).status_code == 401
+    assert httpx.get(url + "/", trust_env=False, timeout=60).text == "Ollama is running"
+    assert httpx.head(url + "/", trust_env=False, timeout=60).status_code == 200
+    assert httpx.get(url + "/api/version", trust_env=False, timeout=60).status_code == 401
     assert keyed.shop._client.get("/api/version").json()["version"]
 
 

@@ -253,7 +253,7 @@ def test_curl_needs_no_media_type_but_a_page_in_a_browser_does(daemon: DaemonPro
     url = daemon.url + "/api/generate"
     assert httpx.post(url, content=body, headers=form, trust_env=False, timeout=60).status_code == 200
     from_a_page = form | {"Origin": "https://example.com"}
-    assert httpx.post(url, content=body, headers=from_a_page, trust_env=False).status_code == 415
+    assert httpx.post(url, content=body, headers=from_a_page, trust_env=False, timeout=60).status_code == 415
 
 
 def test_the_figures_of_the_way_are_logged(client: ollama.Client, daemon: DaemonProcess) -> None:

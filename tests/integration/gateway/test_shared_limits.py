@@ -201,6 +201,10 @@ def test_it_says_once_that_the_store_is_away_and_once_that_it_is_back(
     wait_until(limiter, up=False)
     store.start()
     wait_until(limiter, up=True)
+    until = time.monotonic() + _LIMIT_S
+    while len(caplog.records) < 2:  # it is said behind the change
+        assert time.monotonic() < until
+        time.sleep(0.01)
     events = [(record.levelname, record.event) for record in caplog.records]
     assert events == [("WARNING", "shared_store_away"), ("INFO", "shared_store_back")]
 

@@ -244,7 +244,8 @@ def test_a_write_that_fails_leaves_no_half_archive_and_says_so(host: Host) -> No
 
 
 def test_a_killed_backup_leaves_no_half_archive_and_the_next_sweeps_up(host: Host) -> None:
-    (host.root / "big").write_bytes(os.urandom(48 * 2**20))
+    # So much that it is not done before it is killed, though this process stands still for seconds.
+    (host.root / "big").write_bytes(os.urandom(32 * 2**20) * 8)
     host.configure(backup=f'include = ["{host.root}/big"]\n')
     with command(host, "create") as process:
         until = time.monotonic() + 60
