@@ -60,7 +60,8 @@ class DaemonProcess:
                 "health_listen": f"127.0.0.1:{self.health_port}",
                 "socket_path": str(self.socket_path),
             },
-            "engine": {"host": engine},
+            # A prompt that fills the context takes a minute and more to be read where the cores are shared.
+            "engine": {"host": engine, "first_token_timeout_s": 240, "timeout_s": 120},
             "models.small": dict(MODEL),
             "events": {"path": str(folder / "events.db")},
             "auth": {"keys_path": str(folder / "keys.toml"), "usage_path": str(folder / "usage.db")},
