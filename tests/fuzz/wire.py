@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-# A shared machine of two cores may be slow; what takes longer than this hangs, in seconds. Less than the minute
-# after which the daemon itself ends a request that does not come to its end.
+# A shared machine of two cores may be slow; what takes longer than this hangs, in seconds. Less than the
+# minute after which the daemon itself ends a request that does not come to its end.
 BOUND_S = 45.0
 # How long to wait for an answer that need not come before the connection is half closed, in seconds.
 PATIENCE_S = 0.03
