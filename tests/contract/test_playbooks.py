@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.contract.roles import REPOSITORY
 
@@ -48,6 +49,15 @@ def test_one_part_of_what_crosses_the_air_gap_is_checked_as_the_whole_is(tag: st
 def test_a_playbook_has_its_place_in_the_page_of_operations(playbook: Path) -> None:
     page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
     assert f"`playbooks/{playbook.name}`" in page
+
+
+@pytest.mark.parametrize("name", ["site", "upgrade", "rollback"])
+def test_hosts_are_changed_one_by_one_and_none_after_one_that_failed(name: str) -> None:
+    plays = yaml.safe_load((REPOSITORY / f"playbooks/{name}.yml").read_text(encoding="utf-8"))
+    changing = [play for play in plays if "hosts" in play]
+    assert changing
+    for play in changing:
+        assert (play["serial"], play["any_errors_fatal"]) == ("{{ fleet_serial | default(1) }}", True)
 
 
 def test_there_are_playbooks() -> None:
