@@ -1,11 +1,13 @@
-"""The mirror of the test network: releases of "Ollama" and a registry of models, from a read-only folder.
+"""The mirror of the test network: releases of "Ollama", a registry of models, an index of packages.
 
     /releases/download/v<version>/<file>    ROOT/releases/v<version>/<file>
     /v2/library/<model>/manifests/<tag>     ROOT/models/manifests/registry.ollama.ai/library/<model>/<tag>
     /v2/library/<model>/blobs/<digest>      ROOT/models/blobs/<digest, with - for :>
+    /simple/<package>/                      a page that names its wheels in ROOT/packages
+    /simple/<package>/<wheel>               ROOT/packages/<wheel>
 
-Owns the way from a path to a file, and ranges, which /api/pull asks for. Runs in a container with nothing
-but Debian's python3, hence the standard library alone.
+Owns the way from a path to a file of a read-only folder, and ranges, which /api/pull asks for. Runs in a
+container with nothing but Debian's python3, hence the standard library alone.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ PLACES = (
     (rf"/releases/download/(v{NAME})/({NAME})", "releases/{0}/{1}"),
     (rf"/v2/library/({NAME})/manifests/({NAME})", "models/manifests/registry.ollama.ai/library/{0}/{1}"),
     (rf"/v2/library/{NAME}/blobs/sha256:([0-9a-f]{{64}})", "models/blobs/sha256-{0}"),
+    (rf"/simple/{NAME}/({NAME}\.whl)", "packages/{0}"),
 )
 
 
@@ -32,6 +35,19 @@ def find(root: Path, path: str) -> Path | None:
             file = root / place.format(*match.groups())
             return file if file.is_file() else None
     return None
+
+
+def index(root: Path, path: str) -> bytes:
+    """The page of a package's wheels; empty where the path is none of those, or there is no wheel."""
+    asked = re.fullmatch(rf"/simple/({NAME})/", path)
+    wheels = sorted(file.name for file in (root / "packages").glob("*.whl"))
+    mine = [name for name in wheels if asked and _package(name.partition("-")[0]) == _package(asked[1])]
+    return "".join(f'<a href="{name}">{name}</a>\n' for name in mine).encode()
+
+
+def _package(name: str) -> str:
+    """A package's name as the index has it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def span(header: str | None, size: int) -> tuple[int, int]:
@@ -59,6 +75,10 @@ class Mirror(BaseHTTPRequestHandler):
     def _answer(self, *, body: bool) -> None:
         if self.path in ("/", "/v2/"):
             self._head(HTTPStatus.OK, 0)
+            return
+        if page := index(self.root, self.path):
+            self._head(HTTPStatus.OK, len(page))
+            self.wfile.write(page if body else b"")
             return
         file = find(self.root, self.path)
         if file is None:

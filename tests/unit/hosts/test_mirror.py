@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.mirror import find, span
+from tests.hosts.mirror import find, index, span
 
 DIGEST = "0" * 64
 
@@ -17,6 +17,7 @@ DIGEST = "0" * 64
         ("/releases/download/v1.2.3/sha256sum.txt", "releases/v1.2.3/sha256sum.txt"),
         ("/v2/library/qwen2/manifests/7b", "models/manifests/registry.ollama.ai/library/qwen2/7b"),
         (f"/v2/library/qwen2/blobs/sha256:{DIGEST}", f"models/blobs/sha256-{DIGEST}"),
+        ("/simple/flask/Flask-3.1-py3-none-any.whl", "packages/Flask-3.1-py3-none-any.whl"),
     ],
 )
 def test_a_path_leads_to_its_file(tmp_path: Path, path: str, file: str) -> None:
@@ -30,6 +31,22 @@ def test_a_path_leads_to_its_file(tmp_path: Path, path: str, file: str) -> None:
 def test_no_path_leads_out_of_the_folder(tmp_path: Path, path: str) -> None:
     (tmp_path / "x").touch()
     assert find(tmp_path, path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "wheels"),
+    [
+        ("/simple/python-json-logger/", ["python_json_logger-4.2.0-py3-none-any.whl"]),
+        ("/simple/python/", []),
+        ("/simple/", []),
+        ("/v2/", []),
+    ],
+)
+def test_a_package_has_a_page_with_its_wheels_alone(tmp_path: Path, path: str, wheels: list[str]) -> None:
+    (tmp_path / "packages").mkdir()
+    for name in ("Flask-3.1-py3-none-any.whl", "python_json_logger-4.2.0-py3-none-any.whl"):
+        (tmp_path / "packages" / name).touch()
+    assert index(tmp_path, path).decode() == "".join(f'<a href="{name}">{name}</a>\n' for name in wheels)
 
 
 @pytest.mark.parametrize(
