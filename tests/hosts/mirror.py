@@ -77,7 +77,7 @@ class Mirror(BaseHTTPRequestHandler):
             self._head(HTTPStatus.OK, 0)
             return
         if page := index(self.root, self.path):
-            self._head(HTTPStatus.OK, len(page))
+            self._head(HTTPStatus.OK, len(page), "text/html")
             self.wfile.write(page if body else b"")
             return
         file = find(self.root, self.path)
@@ -90,8 +90,9 @@ class Mirror(BaseHTTPRequestHandler):
         if body:
             self._write(file, start, end)
 
-    def _head(self, status: HTTPStatus, length: int) -> None:
+    def _head(self, status: HTTPStatus, length: int, content_type: str = "application/octet-stream") -> None:
         self.send_response(status)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(length))
         self.send_header("Accept-Ranges", "bytes")
         self.end_headers()
