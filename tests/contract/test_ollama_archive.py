@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.contract import one_task
 from tests.contract.roles import REPOSITORY
 
-ROLE = REPOSITORY / "roles/ollama"
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars_files: ["{role}/defaults/main.yml", "{role}/vars/main.yml"]
-  tasks:
-    - ansible.builtin.copy: {{content: "{{{{ __ollama_archives | to_json }}}}", dest: "{to}", mode: "0600"}}
-"""
 
-
-def archives(folder: Path, machine: str, *addons: str) -> list[str]:
-    (folder / "play.yml").write_text(PLAY.format(role=ROLE, to=folder / "archives"), encoding="utf-8")
-    told = json.dumps(
-        {
-            "ansible_facts": {"architecture": machine},
-            "ollama_addons": addons,
-            "ansible_python_interpreter": sys.executable,
+def archives(folder: Path, machine: str, *addons: str) -> object:
+    to = folder / "archives"
+    task: dict[str, object] = {
+        "ansible.builtin.copy": {
+            "content": "{{ __ollama_archives | to_json }}",
+            "dest": str(to),
+            "mode": "0600",
         }
-    )
-    ansible = Path(sys.executable).with_name("ansible-playbook")
-    command = [str(ansible), "-i", "localhost,", "-e", told, str(folder / "play.yml")]
-    environment = os.environ | {"LC_ALL": "C.UTF-8"}
-    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, capture_output=True)
-    named: list[str] = json.loads((folder / "archives").read_text(encoding="utf-8"))
-    return named
+    }
+    facts = {"architecture": machine}
+    one_task.run(folder, REPOSITORY / "roles/ollama", task, ansible_facts=facts, ollama_addons=addons)
+    return json.loads(to.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.contract import one_task
 from tests.contract.roles import REPOSITORY
 
 ROLE = REPOSITORY / "roles/ollama"
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars_files: ["{role}/defaults/main.yml", "{role}/vars/main.yml"]
-  tasks:
-    - ansible.builtin.template: {{src: "{role}/templates/{name}", dest: "{to}", mode: "0755"}}
-"""
 
 
 def written(folder: Path, name: str, **variables: object) -> Path:
     """One of the role's templates, as Ansible writes it."""
     to = folder / name.removesuffix(".j2")
-    (folder / "play.yml").write_text(PLAY.format(role=ROLE, name=name, to=to), encoding="utf-8")
-    told = json.dumps(variables | {"ansible_python_interpreter": sys.executable})
-    ansible = Path(sys.executable).with_name("ansible-playbook")
-    subprocess.run(
-        [ansible, "-i", "localhost,", "-e", told, folder / "play.yml"],
-        cwd=REPOSITORY,
-        env=os.environ | {"LC_ALL": "C.UTF-8"},
-        check=True,
-        capture_output=True,
-    )
+    template = {"src": f"{ROLE}/templates/{name}", "dest": str(to), "mode": "0755"}
+    one_task.run(folder, ROLE, {"ansible.builtin.template": template}, **variables)
     return to
 
 
