@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import cycle
@@ -100,12 +100,16 @@ class EngineProcess:
 
     def wait_until_ready(self) -> None:
         """Wait for an answer of /api/version."""
-        deadline = time.monotonic() + _START_LIMIT_S
-        while not self._is_ready():
+        self._wait_for(self._is_ready)
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds, while the engine lives; where it does not, the log is the message."""
+        until = time.monotonic() + _START_LIMIT_S
+        while not condition():
             assert self._process is not None
-            assert self._process.poll() is None, self.log_path.read_text()
-            assert time.monotonic() < deadline, self.log_path.read_text()
-            time.sleep(_PAUSE_S)
+            assert self._process.poll() is None, self.log()
+            assert time.monotonic() < until, self.log()
+            time.sleep(_PAUSE_S)  # between two looks
 
     def _is_ready(self) -> bool:
         try:
@@ -129,10 +133,7 @@ class EngineProcess:
 
     def wait_for_log(self, text: str) -> str:
         """Wait until the log holds a text: the line of an answer may come after it. The log."""
-        until = time.monotonic() + _START_LIMIT_S
-        while text not in self.log():
-            assert time.monotonic() < until, f"{text!r} is not in {self.log()}"
-            time.sleep(_PAUSE_S)
+        self._wait_for(lambda: text in self.log())
         return self.log()
 
     def stop(self) -> int:

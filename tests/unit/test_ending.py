@@ -12,6 +12,7 @@ import pytest
 
 from ia0_daemon.ending import Ending
 from ia0_daemon.gate import Gate
+from tests.unit.conftest import Eventually
 
 
 @dataclass
@@ -107,15 +108,14 @@ def test_it_waits_no_longer_than_the_grace() -> None:
 
 
 def test_those_who_wait_for_a_restart_are_waited_for_and_systemd_is_asked_for_the_time(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
     monkeypatch.setattr("ia0_daemon.ending.TELL_S", 0.1)
     case = Case(grace_s=0.5, restarting=True, max_wait_s=600)
     case.wait_at_gate()
 
     def end() -> None:
-        while case.notifier.beats < 10 or time.monotonic() < began + 1.5:
-            time.sleep(0.01)
+        eventually(lambda: case.notifier.beats >= 10 and time.monotonic() >= began + 1.5)
         case.restarting = False
         case.gate.open()
 

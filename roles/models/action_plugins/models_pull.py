@@ -65,7 +65,7 @@ class ActionModule(ActionBase):
             if time.monotonic() - said >= SAY_EVERY_S:
                 said = time.monotonic()
                 self._say()
-            time.sleep(pause)
+            time.sleep(pause)  # Ansible tells of an asynchronous job only to who asks
             pause = min(2 * pause, POLL_S)
 
     def _status(self, job: str, mode: str) -> dict[str, Any]:

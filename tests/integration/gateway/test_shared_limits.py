@@ -69,10 +69,14 @@ def enters(limiter: Limiter, of: ApiKey) -> bool:
 
 
 def wait_until(limiter: Limiter, *, up: bool) -> None:
+    wait_for(lambda: limiter.shared_state is not None and limiter.shared_state.is_up is up)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + _LIMIT_S
-    while limiter.shared_state is None or limiter.shared_state.is_up is not up:
+    while not condition():
         assert time.monotonic() < until
-        time.sleep(0.01)
+        time.sleep(0.01)  # between two looks
 
 
 def test_two_daemons_count_requests_as_one(make: Make) -> None:
@@ -201,10 +205,7 @@ def test_it_says_once_that_the_store_is_away_and_once_that_it_is_back(
     wait_until(limiter, up=False)
     store.start()
     wait_until(limiter, up=True)
-    until = time.monotonic() + _LIMIT_S
-    while len(caplog.records) < 2:  # it is said behind the change
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_for(lambda: len(caplog.records) >= 2)  # it is said behind the change
     events = [(record.levelname, record.event) for record in caplog.records]
     assert events == [("WARNING", "shared_store_away"), ("INFO", "shared_store_back")]
 
