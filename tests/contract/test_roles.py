@@ -148,6 +148,27 @@ def test_no_roles_name_begins_anothers() -> None:
     assert [pair for pair in permutations(names, 2) if pair[1].startswith(f"{pair[0]}_")] == []
 
 
+APT = "ansible.builtin.apt"
+
+
+def installs(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What apt is told by each task, those within blocks too."""
+    for task in tasks:
+        yield from installs([each for part in ("block", "rescue", "always") for each in task.get(part, [])])
+        if "name" in task.get(APT, {}):
+            yield task[APT]
+
+
+def test_each_package_is_installed_from_lists_of_now() -> None:
+    """An image with emptied lists looks as if it had been updated when it was made."""
+    files = (REPOSITORY / "roles").glob("*/tasks/*.yml")
+    found = [told for path in files for told in installs(yaml.safe_load(path.read_text(encoding="utf-8")))]
+    assert found
+    assert [
+        told["name"] for told in found if not told.get("update_cache") or "cache_valid_time" in told
+    ] == []
+
+
 def told_in(path: Path, comment: str = "") -> set[str]:
     """The names that a file of variables sets."""
     return set(re.findall(rf"^{comment}([a-z0-9_]+):", path.read_text(encoding="utf-8"), re.M))
