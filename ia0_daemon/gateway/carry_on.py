@@ -4,48 +4,27 @@
 
 A cut before anything was handed out is asked again. A stream of plain text goes
 on from what was written. Where that cannot be right, the cut is an error.
-Owns these decisions and the seat at the gate; never shapes what the caller gets.
+Owns these decisions; how often it is asked is `tries.py`'s. Never shapes what the caller gets.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ia0_daemon.engine.messages import ChatLine, Delta
 from ia0_daemon.engine.seam import Seam, continuation
-from ia0_daemon.errors import (
-    ContextLengthExceeded,
-    EngineAbsent,
-    EngineError,
-    EngineInterrupted,
-    ServiceError,
-)
+from ia0_daemon.errors import ContextLengthExceeded, EngineError, EngineInterrupted
+from ia0_daemon.gateway.tries import Tries
 from ia0_daemon.gateway.wanted import Result, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ia0_daemon.engine.answer import Answer
     from ia0_daemon.engine.client import EngineClient, Question
-    from ia0_daemon.gate import Gate, Tally
+    from ia0_daemon.gate import Gate
     from ia0_daemon.gateway.call import Call
-
-# How long a request waits before it asks an engine that did not take its connection again, in seconds.
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Endurance:
-    """How far a request goes for its answer."""
-
-    max_resumes: int
-    max_wait_s: float
-    is_hopeful: Callable[[], bool]
-    """Whether an engine that is not there will be there again."""
-    nudge: Callable[[], object]
-    """Have the supervisor look now."""
+    from ia0_daemon.gateway.tries import Endurance
 
 
 class LastingAnswer:
@@ -54,22 +33,18 @@ class LastingAnswer:
     def __init__(
         self, client: EngineClient, gate: Gate, question: Question, call: Call, endurance: Endurance
     ) -> None:
-        self._client, self._gate, self._question = client, gate, question
-        self._call, self._endurance = call, endurance
+        self._client, self._question, self._call = client, question, call
+        self._tries = Tries(gate, call, endurance)
         self._answer: Answer | None = None
-        self._at_gate = False
         self._seam: Seam | None = None
         self._written: list[ChatLine] = []
         self._tokens = 0
-        self._cuts = 0
         self._handed_out = False
-        self._pending: Tally | None = None
         self.last: ChatLine | None = None
         """The engine's last line, with the figures of its last part."""
 
     def begin(self) -> None:
         """Pass the gate and ask. Returns when the engine's first line is there."""
-        self._enter(again=False)
         try:
             self._ask(self._question)
         except EngineInterrupted as cut:
@@ -98,8 +73,7 @@ class LastingAnswer:
     def close(self) -> None:
         """Free the engine and the gate."""
         self._leave_engine()
-        if self._pending is not None:
-            self._settle("failed")
+        self._tries.settle("failed")
 
     def figures(self) -> tuple[int, int]:
         """Give the tokens of prompt and answer; of parts that were cut, the lines are counted."""
@@ -141,35 +115,26 @@ class LastingAnswer:
 
     def _ask_until_answered(self, question: Question, cut: EngineInterrupted) -> None:
         """Ask an engine that will be back, in time and as often as is allowed; raises why it was not."""
-        until = time.monotonic() + self._endurance.max_wait_s
-        pause_s = FIRST_PAUSE_S
-        while True:
-            self._endurance.nudge()
-            self._call.patience.pause(pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-            self._enter(again=True)
-            try:
-                self._ask(question)
-            except EngineInterrupted as again:
-                self._take_cut(again)
-                if time.monotonic() >= until or not self._may_go_on():
-                    raise again from cut
-            except ContextLengthExceeded as full:
-                if not self._was_seen():
-                    raise
-                # What was written fills the context: uncut, it had ended here, too.
-                self._end_at_length(full.prompt_tokens)
-                return
-            else:
-                return
+        try:
+            self._tries.ask_again(lambda: self._ask(question), cut)
+        except ContextLengthExceeded as full:
+            if not self._was_seen():
+                raise
+            # What was written fills the context: uncut, it had ended here, too.
+            self._end_at_length(full.prompt_tokens)
 
     def _ask(self, question: Question) -> None:
-        """Ask; whoever goes on must know first whether the model will repeat what was written."""
-        if self._was_seen():
-            repeats = self._client.repeats_prefill(question.model, self._call.patience)
-            self._seam = Seam(self.text(), question.options.get("stop", []), repeats=repeats)
-        self._call.note_asking()
-        self._answer = self._client.answer(question, self._call.patience)
+        """Pass the gate and ask; before a prefill it must be known whether the model repeats it."""
+        self._tries.enter()
+        try:
+            if self._was_seen():
+                repeats = self._client.repeats_prefill(question.model, self._call.patience)
+                self._seam = Seam(self.text(), question.options.get("stop", []), repeats=repeats)
+            self._call.note_asking()
+            self._answer = self._client.answer(question, self._call.patience)
+        except EngineInterrupted:
+            self._tries.leave()
+            raise
 
     def _end_at_length(self, prompt_tokens: int = 0) -> None:
         """End the answer with what was written.
@@ -177,23 +142,17 @@ class LastingAnswer:
         `prompt_tokens`: the prompt's and what was written, where the engine has said it.
         """
         self.last = ChatLine(done=True, done_reason="length", prompt_eval_count=prompt_tokens)
-        self._settle("went_on")
+        self._tries.settle("went_on")
 
     def _take_cut(self, cut: EngineInterrupted) -> None:
         """Count what was written, leave the gate, and remember that an outcome is owed."""
-        self._cuts += not isinstance(cut, EngineAbsent)
         if self._answer is not None:
             self._tokens += self._answer.lines
         self._leave_engine()
-        if self._pending is None:
-            self._pending = self._gate.note_cut()
+        self._tries.note_cut(cut)
 
     def _may_go_on(self) -> bool:
-        if self._cuts > self._endurance.max_resumes:
-            return False
-        if not self._endurance.is_hopeful():
-            return False
-        return self._question.may_resume or not self._was_seen()
+        return self._tries.may_go_on() and (self._question.may_resume or not self._was_seen())
 
     def _was_seen(self) -> bool:
         """Say whether the caller has seen a part of the answer; unstreamed, it is seen when it is whole."""
@@ -208,31 +167,14 @@ class LastingAnswer:
         self._call.resumed_at.append(len(self.text()))
         return continuation(self._question, self.text(), self._tokens)
 
-    def _enter(self, *, again: bool) -> None:
-        began = time.monotonic()
-        try:
-            self._call.gate_s += self._gate.enter(self._call.caller_gone, again=again)
-        except ServiceError:
-            self._call.gate_s += time.monotonic() - began
-            raise
-        self._at_gate = True
-
     def _leave_engine(self) -> None:
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.close()
-        if self._at_gate:
-            self._at_gate = False
-            self._gate.leave()
+        self._tries.leave()
 
     def _settle_resumed(self) -> None:
-        if self._pending is not None:
-            self._settle("went_on" if self._seam else "asked_again")
-
-    def _settle(self, outcome: str) -> None:
-        tally, self._pending = self._pending, None
-        if tally is not None:
-            self._gate.note_outcome(tally, outcome)
+        self._tries.settle("went_on" if self._seam else "asked_again")
 
 
 def _joined(seam: Seam, lines: list[ChatLine]) -> list[ChatLine]:

@@ -24,11 +24,12 @@ from ia0_daemon.errors import (
     ModelUnavailable,
     ServiceError,
 )
-from ia0_daemon.gateway.carry_on import Endurance, LastingAnswer
+from ia0_daemon.gateway.carry_on import LastingAnswer
 from ia0_daemon.gateway.fit import MOST_CUTS, shortened
 from ia0_daemon.gateway.form import check_form
 from ia0_daemon.gateway.prompt_care import question_of
 from ia0_daemon.gateway.slots import Place
+from ia0_daemon.gateway.tries import Endurance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

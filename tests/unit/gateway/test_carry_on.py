@@ -23,7 +23,7 @@ from ia0_daemon.errors import (
     Overloaded,
     ServiceError,
 )
-from ia0_daemon.gateway import carry_on
+from ia0_daemon.gateway import tries
 from ia0_daemon.gateway.service import Service
 from ia0_daemon.settings.schema import Restart
 from ia0_daemon.settings.units import Seconds
@@ -68,8 +68,8 @@ def outcomes(service: Service) -> dict[str, int]:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carry_on, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(carry_on, "LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(tries, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(tries, "LONGEST_PAUSE_S", 0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from ia0_daemon.errors import (
     ModelUnavailable,
     Overloaded,
 )
-from ia0_daemon.gateway import carry_on
+from ia0_daemon.gateway import tries
 from ia0_daemon.gateway.call import Call
 from ia0_daemon.gateway.errand import errand
 from ia0_daemon.gateway.operation import Visit
@@ -36,8 +36,8 @@ MakeVisit = Callable[..., Visit]
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carry_on, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(carry_on, "LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(tries, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(tries, "LONGEST_PAUSE_S", 0.01)
 
 
 @pytest.fixture
