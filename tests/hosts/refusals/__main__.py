@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
+import yaml
 
 from tests.hosts.places import HERE, PROJECT, SHARED
 from tests.hosts.refusals.case import Case, faults, read_cases
@@ -66,10 +67,15 @@ def play(case: Case) -> tuple[int, str]:
     command = [str(Path(sys.executable).with_name("ansible-playbook")), *case.arguments]
     for inventory in (folder / "inventory", SHARED / "inventory", folder / "example"):
         command += ["--inventory", str(inventory)]
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+    with (
+        tempfile.NamedTemporaryFile("w", suffix=".json") as file,
+        tempfile.NamedTemporaryFile("w", suffix=".yml") as more,
+    ):
         json.dump(case.variables, file)
         file.flush()
-        command += ["--extra-vars", f"@{file.name}", f"playbooks/{case.playbook}"]
+        yaml.safe_dump({"gpu_hosts": {"hosts": case.more_hosts}}, more)
+        more.flush()
+        command += ["--inventory", more.name, "--extra-vars", f"@{file.name}", f"playbooks/{case.playbook}"]
         # JSON keeps a message on one line; YAML folds it.
         told = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
         environment = os.environ | told | {"ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}

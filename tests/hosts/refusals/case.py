@@ -26,6 +26,10 @@ class Case(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     arguments: list[str] = []
     """More of the command line, such as [--tags, preflight] where the checks alone must stop it."""
     variables: dict[str, Any] = {}
+    more_hosts: dict[str, dict[str, Any]] = {}
+    """Hosts of gpu_hosts beside the scenario's, by name, with their variables; they come after it."""
+    left_alone: list[str] = []
+    """Hosts that no play after the first, the checks, may come to."""
     damage: str = ""
     """Shell commands, run as root on the host before."""
     repair: str = ""
@@ -44,8 +48,15 @@ def faults(case: Case, exit_code: int, output: str, before: str, after: str) -> 
     found = [] if exit_code else ["the play went through"]
     said = plain(output)
     found += [f"not said: {text!r}" for text in case.refused if plain(text) not in said]
+    found += [f"come to: {host}" for host in case.left_alone if host in come_to(output)]
     found += [f"changed: {line}" for line in changes(before, after)]
     return found
+
+
+def come_to(output: str) -> set[str]:
+    """The hosts that any play after the first one tried a task on."""
+    _, *plays = re.split(r"^PLAY \[", output.partition("PLAY RECAP")[0], flags=re.M)
+    return set(re.findall(r"^\w+: \[([^]\s]+)", "".join(plays[1:]), re.M))
 
 
 def plain(text: str) -> str:

@@ -32,6 +32,15 @@ def test_what_changed_is_a_fault() -> None:
     ]
 
 
+def test_a_host_that_a_later_play_came_to_is_a_fault() -> None:
+    case = Case(name="x", refused=[], left_alone=["gpu2"])
+    checks = "PLAY [Check] ***\n\nTASK [Look] ***\nok: [gpu1]\nok: [gpu2]\n\n"
+    change = "PLAY [Change] ***\n\nTASK [Install] ***\nfatal: [gpu1]: FAILED! => {}\n"
+    recap = "\nPLAY RECAP ***\ngpu2: ok=1\n"
+    assert faults(case, 2, checks + change + recap, "", "") == []
+    assert faults(case, 2, checks + change + "changed: [gpu2]\n" + recap, "", "") == ["come to: gpu2"]
+
+
 def test_a_field_that_there_is_not_is_refused(tmp_path: Path) -> None:
     (tmp_path / "role.yml").write_text("- {name: x, refused: [], expected: []}\n")
     with pytest.raises(msgspec.ValidationError, match="expected"):
