@@ -29,6 +29,7 @@ from ia0_daemon.gateway.app import api, probes
 from ia0_daemon.gateway.assemble import live_of, live_with_engine_of, service_of
 from ia0_daemon.gateway.health import counting, model_state, not_ready_because, troubles
 from ia0_daemon.gateway.listener import Listener
+from ia0_daemon.gateway.one_core import OneCore
 from ia0_daemon.gateway.record import record_refusal
 from ia0_daemon.gateway.shared_store import most_connections, open_store
 from ia0_daemon.gateway.turned_away import MOST_FAREWELLS
@@ -98,6 +99,7 @@ class Daemon:
                 refused=partial(record_refusal, metrics=metrics),
                 request_s=server.request_timeout_s,
                 inherited=self._inherited,
+                core=OneCore(),
             )
         ]
         if self._probe_socket is not None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from ia0_daemon.errors import ServiceError
+    from ia0_daemon.gateway.one_core import OneCore
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Door(TcpWSGIServer):
         request_s: float,
         refused: Callable[[ServiceError], None],
         limit_setting: str,
+        core: OneCore | None = None,
     ) -> None:
         """`limit_setting`: what an operator may raise where connections are turned away; empty: nothing."""
         self.refused, self.ending = refused, False
@@ -63,7 +65,8 @@ class Door(TcpWSGIServer):
         self._is_paused = False
         self._spare: int | None = None
         self._keep_spare()
-        workers: Any = Workers(settings.threads)  # the type stubs want waitress' own
+        self._core = core
+        workers: Any = Workers(settings.threads, core)  # the type stubs want waitress' own
         super().__init__(
             app,
             map=self._watched,
@@ -78,7 +81,11 @@ class Door(TcpWSGIServer):
 
     def run(self) -> None:
         """Serve until everything is closed."""
+        if self._core is not None:
+            self._core.join()
         self.loop.run()
+        if self._core is not None:
+            self._core.leave()
         if self._spare is not None:
             os.close(self._spare)
 
@@ -164,6 +171,8 @@ class Door(TcpWSGIServer):
 
     def _upkeep(self, now: float) -> None:
         self._is_paused = False
+        if self._core is not None:
+            self._core.look(now)
         if self._spare is None:
             self._keep_spare()
         for channel in list(self._open().values()):

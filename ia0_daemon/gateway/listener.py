@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from ia0_daemon.errors import ServiceError
+    from ia0_daemon.gateway.one_core import OneCore
 
 # How long worker threads and the loop may take to end once nothing is under way, in seconds.
 STOP_S = 1
@@ -44,11 +45,13 @@ class Listener:
         request_s: float = REQUEST_S,
         limit_setting: str = "server.max_connections",
         inherited: bool = False,
+        core: OneCore | None = None,
     ) -> None:
         """`request_s`: how long a request may take to arrive, in seconds.
 
         `limit_setting`: the setting behind `connections`, where there is one. `inherited`:
         somebody else holds the socket, too, and will serve it when this process is gone.
+        `core`: where its threads run.
         """
         settings: Any = Adjustments(
             sockets=[sock],
@@ -65,7 +68,13 @@ class Listener:
         # Else small chunks of a stream wait until 18,000 bytes are there. As an argument it is deprecated.
         settings.send_bytes = 1
         self._server: Any = Door(
-            app, sock, settings, request_s=request_s, refused=refused, limit_setting=limit_setting
+            app,
+            sock,
+            settings,
+            request_s=request_s,
+            refused=refused,
+            limit_setting=limit_setting,
+            core=core,
         )
         self._inherited = inherited
         self._thread = threading.Thread(target=self._server.run, name=f"{app.name}-listener", daemon=True)

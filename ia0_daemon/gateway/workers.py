@@ -6,7 +6,7 @@ Owns the threads and the tasks that wait for one. Never knows what a task does.
 
 waitress' own pool hands a task to the thread that has been idle for longest, so that all of them take turns:
 with 144 threads each task then finds a cold one. Here a few stay warm and the others are not even started
-before they are needed.
+before they are needed; all of them run on one core where that is better (`one_core.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ia0_daemon.gateway.one_core import OneCore
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +54,9 @@ class _Worker:
 class Workers:
     """A pool of at most so many threads, with the methods that waitress asks of one."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, core: OneCore | None = None) -> None:
+        """`core`: where they run; without it wherever the system puts them."""
+        self._most, self._core = most, core
         self._threads: set[threading.Thread] = set()
         self._idle: list[_Worker] = []
         self._queue: deque[Task] = deque()
@@ -109,9 +113,13 @@ class Workers:
         log.warning("a request waits for a thread: %s (TasksMax= of a unit, ulimit -u)", error, extra=told)
 
     def _run(self, worker: _Worker) -> None:
+        if self._core is not None:
+            self._core.join()
         while worker.task is not None:
             self._serve(worker.task)
             self._next(worker)
+        if self._core is not None:
+            self._core.leave()
         with self._lock:
             self._threads.discard(threading.current_thread())
 
