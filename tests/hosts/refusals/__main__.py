@@ -14,8 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 import yaml
@@ -35,7 +38,9 @@ def main() -> int:
     wanted = os.environ.get("CASES", "")
     cases = [case for case in read_cases(HERE / "refusals/cases") if wanted in case.name]
     # What the checks alone must stop touches nothing: two of those at a time, before any host is damaged.
-    gentle = [case for case in cases if "preflight" in case.arguments and not case.damage]
+    gentle = [
+        case for case in cases if "preflight" in case.arguments and not case.damage and not case.more_hosts
+    ]
     before = host.look()
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         passed = list(pool.map(lambda case: _try(case, host, before), gentle))
@@ -69,13 +74,11 @@ def play(case: Case) -> tuple[int, str]:
         command += ["--inventory", str(inventory)]
     with (
         tempfile.NamedTemporaryFile("w", suffix=".json") as file,
-        tempfile.NamedTemporaryFile("w", suffix=".yml") as more,
+        _added(case.more_hosts, folder / "inventory"),
     ):
         json.dump(case.variables, file)
         file.flush()
-        yaml.safe_dump({"gpu_hosts": {"hosts": case.more_hosts}}, more)
-        more.flush()
-        command += ["--inventory", more.name, "--extra-vars", f"@{file.name}", f"playbooks/{case.playbook}"]
+        command += ["--extra-vars", f"@{file.name}", f"playbooks/{case.playbook}"]
         # JSON keeps a message on one line; YAML folds it.
         told = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
         environment = os.environ | told | {"ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}
@@ -83,6 +86,20 @@ def play(case: Case) -> tuple[int, str]:
             command, cwd=PROJECT, env=environment, text=True, capture_output=True, check=False, timeout=600
         )
     return done.returncode, done.stdout + done.stderr
+
+
+@contextmanager
+def _added(hosts: dict[str, dict[str, Any]], inventory: Path) -> Iterator[None]:
+    """Have these hosts in the inventory, in its own folder: beside that lie the fleet's secrets."""
+    if not hosts:
+        yield
+        return
+    path = inventory / "more_hosts.yml"
+    path.write_text(yaml.safe_dump({"gpu_hosts": {"hosts": hosts}}))
+    try:
+        yield
+    finally:
+        path.unlink()
 
 
 def answers(host: Host) -> bool:
