@@ -93,9 +93,9 @@ def choose(current: int | None, busy: Mapping[int, float], own: float) -> int | 
     if current is not None and busy[current] - own <= CROWDED:
         return current
     quietest = min(busy, key=lambda core: (busy[core], core))
-    # Spread over the cores this process makes all of them look busy.
-    others = sum(busy.values()) - own if current is None else busy[quietest]
-    return quietest if min(others, busy[quietest]) <= QUIET else None
+    # Spread over all of them, this process makes each look busy; then what others take in all says enough.
+    has_room = current is None and sum(busy.values()) - own <= CROWDED
+    return quietest if has_room or busy[quietest] <= QUIET else None
 
 
 def _seconds_busy() -> dict[int, float]:

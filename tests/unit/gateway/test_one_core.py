@@ -16,7 +16,7 @@ from ia0_daemon.gateway.one_core import OWN, OneCore, choose
     ("current", "busy", "own", "wanted"),
     [
         pytest.param(None, {0: 0.1, 1: 0.05}, 0.0, 1, id="the quietest one is taken"),
-        pytest.param(None, {0: 0.6, 1: 0.6}, 1.1, 0, id="own work is spread over all"),
+        pytest.param(None, {0: 0.6, 1: 0.7}, 1.05, 0, id="own work is spread over all"),
         pytest.param(None, {0: 0.9, 1: 0.8}, 0.1, None, id="where all are busy none is taken"),
         pytest.param(None, {0: 1.0, 1: 1.0, 2: 0.1}, 0.0, 2, id="one quiet core among many is enough"),
         pytest.param(1, {0: 0.0, 1: 1.0}, 0.9, 1, id="own work is no reason to leave"),
