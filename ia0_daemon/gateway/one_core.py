@@ -2,8 +2,9 @@
 
 The interpreter lets one of them run at a time. Spread over several cores, each
 hand-over of its lock wakes another core, which takes longer than most of what is
-done between two of them: on one core a request costs a third less. A core that
-others use as well is worse than several, so somebody has to look.
+done between two of them: on one core a request costs a quarter less
+(docs/performance.md). A core that others use as well is worse than several, so
+somebody has to look.
 
     join (each thread)      once a second: look -> how busy are the cores? -> choose -> all threads go there
 
